@@ -1,0 +1,220 @@
+"""The sandbox's clock, the only source of time, and the texts that stand for times and spans.
+
+Time is an integer: nanoseconds since 1970-01-01 UTC. A clock runs with the machine's (real), stands still until it is
+moved (frozen), or runs at another pace (scaled). It never goes back.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from mockkraken import decimals
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+# Times outside are refused: before 1970 nothing happened, and 2200 still fits every client's integer.
+LATEST = 7_258_118_400 * SECOND
+
+_UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?")
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)",
+    re.ASCII,
+)
+
+Mode = Literal["real", "frozen", "scaled"]
+
+
+class ClockError(ValueError):
+    """The clock can't do that: it would go back, or the time or span makes no sense."""
+
+
+class Timer:
+    """A callback at a time. `cancel` takes it back."""
+
+    __slots__ = ("callback", "cancelled", "when")
+
+    def __init__(self, when: int, callback: Callable[[], None]) -> None:
+        self.when = when
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Clock:
+    """A clock that is real, frozen or scaled, with timers that fire in order when time moves.
+
+    Args:
+        start: frozen at this time (ns); None: the machine's time, running.
+    """
+
+    def __init__(self, start: int | None = None) -> None:
+        self._base = time.time_ns() if start is None else _in_range(start)
+        self._scale: float = 1 if start is None else 0
+        self._since = time.monotonic_ns()
+        self._timers: list[tuple[int, int, Timer]] = []
+        self._order = itertools.count()
+        # Called when the next timer may fall due earlier in real time than before; the server re-arms its alarm here.
+        self.on_change: Callable[[], None] = lambda: None
+
+    @property
+    def mode(self) -> Mode:
+        if self._scale == 0:
+            return "frozen"
+        return "real" if self._scale == 1 else "scaled"
+
+    @property
+    def scale(self) -> float:
+        """Sandbox seconds per second of the machine; 0 when frozen."""
+        return self._scale
+
+    def now(self) -> int:
+        """The sandbox's time in nanoseconds."""
+        if self._scale == 0:
+            return self._base
+        elapsed = time.monotonic_ns() - self._since
+        return self._base + (elapsed if self._scale == 1 else int(elapsed * self._scale))
+
+    def freeze(self, at: int | None = None) -> None:
+        """Stand still, now or at a later time `at`.
+
+        Raises:
+            ClockError: `at` lies in the sandbox's past.
+        """
+        if at is not None:
+            if at < self.now():
+                raise ClockError(f"the clock does not go back: it stands at {rfc3339(self.now())}")
+            at = _in_range(at)
+        self._run(scale=0)
+        if at is not None:
+            self._move_to(at)
+
+    def advance(self, span: int) -> None:
+        """Move forward by `span` ns and fire, in order, each timer that falls due on the way."""
+        if span < 0:
+            raise ClockError("the clock does not go back")
+        self._move_to(_in_range(self.now() + span))
+        self.on_change()
+
+    def run(self, scale: float = 1) -> None:
+        """Go on from where the clock stands, at `scale` sandbox seconds a second."""
+        if not 0 < scale <= 1_000_000:
+            raise ClockError("the scale is a number above 0 and at most 1000000")
+        self._run(scale)
+
+    def _run(self, scale: float) -> None:
+        self._base, self._since, self._scale = self.now(), time.monotonic_ns(), scale
+        self.on_change()
+
+    def _move_to(self, target: int) -> None:
+        scale, self._scale = self._scale, 0
+        try:
+            self._fire_until(target)
+        finally:
+            self._base, self._since, self._scale = target, time.monotonic_ns(), scale
+
+    def call_at(self, when: int, callback: Callable[[], None]) -> Timer:
+        """Call back when the sandbox's time reaches `when` (ns); callbacks of one moment fire in order of their making."""
+        timer = Timer(when, callback)
+        heapq.heappush(self._timers, (when, next(self._order), timer))
+        self.on_change()
+        return timer
+
+    def run_due(self) -> None:
+        """Fire every timer that is due: the server calls this before each request and when its alarm rings."""
+        if self._timers and self._timers[0][0] <= (now := self.now()):
+            self._fire_until(now)
+
+    def _fire_until(self, target: int) -> None:
+        while self._timers and self._timers[0][0] <= target:
+            when, _, timer = heapq.heappop(self._timers)
+            if timer.cancelled:
+                continue
+            if self._scale == 0:
+                self._base = max(self._base, when)
+            timer.callback()
+
+    def seconds_to_next(self) -> float | None:
+        """Machine seconds until the next timer; None when there is none, or the clock stands still."""
+        while self._timers and self._timers[0][2].cancelled:
+            heapq.heappop(self._timers)
+        if not self._timers or self._scale == 0:
+            return None
+        return max(0, self._timers[0][0] - self.now()) / SECOND / self._scale
+
+
+def _in_range(ns: int) -> int:
+    if not 0 <= ns <= LATEST:
+        raise ClockError("the time lies outside 1970 to 2200")
+    return ns
+
+
+def parse_time(value: object) -> int:
+    """Read a time as ns: an RFC 3339 text, or unix seconds as a number or a text of digits.
+
+    Raises:
+        ClockError: it is none of these.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = repr(value)
+    if isinstance(value, str):
+        if _SECONDS.fullmatch(value) and len(value) <= decimals.MAX_DIGITS:
+            return _in_range(decimals.truncate(value, 9))
+        if match := _RFC3339.fullmatch(value):
+            return _in_range(_from_rfc3339(match))
+    raise ClockError(f"not a time: {value!r}; give RFC 3339 text or unix seconds")
+
+
+def _from_rfc3339(match: re.Match[str]) -> int:
+    day, clock, fraction, zone = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in 'Zz' else zone}")
+        seconds = moment.astimezone(UTC).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise ClockError(f"not a time: {match[0]!r}") from error
+    return int(seconds) * SECOND + int((fraction or "0").ljust(9, "0"))
+
+
+def parse_span(value: object) -> int:
+    """Read a span as ns: seconds as a number, or text with a unit (`250ms`, `1.5s`, `15m`, `2h`, `3d`).
+
+    Raises:
+        ClockError: it is none of these, or negative.
+    """
+    text = repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+    if isinstance(text, str) and len(text) <= decimals.MAX_DIGITS and (match := _SPAN.fullmatch(text)):
+        return decimals.truncate(match[1], 9) * _UNITS[match[2] or "s"] // SECOND
+    raise ClockError(f'not a span: {value!r}; give seconds, or text like "250ms", "1.5s", "15m", "2h", "3d"')
+
+
+def rfc3339(ns: int) -> str:
+    """Write a time as RFC 3339 in UTC: no fraction when it is whole, else as many digits as it needs."""
+    seconds, rest = divmod(ns, SECOND)
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return text + (f".{rest:09d}".rstrip("0") if rest else "") + "Z"
+
+
+def rfc1123(ns: int) -> str:
+    """Write a time as the Time endpoint does: `Fri,  9 Jan 26 00:00:03 +0000`."""
+    moment = time.gmtime(ns // SECOND)
+    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[moment.tm_wday]
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    month = months[moment.tm_mon - 1]
+    return f"{day}, {moment.tm_mday:2d} {month} {moment.tm_year % 100:02d} {time.strftime('%H:%M:%S', moment)} +0000"
+
+
+def unix_seconds(ns: int) -> float:
+    """A time as the JSON number of order, trade and ledger rows: seconds, to the microsecond."""
+    return ns // 1000 / 1_000_000

@@ -1,0 +1,91 @@
+"""Fixed-point decimals: integers inside, exact text outside.
+
+An amount is an integer that counts units of `10 ** -places`; which `places` belongs to it is known from where
+it stands (a pair's lot scale, an asset's decimals). This is the only module that turns text into such an integer
+or back, so no amount ever passes through a float.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Longer numbers are nobody's price or volume; the bound keeps hostile input cheap.
+MAX_DIGITS = 40
+
+_DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?", re.ASCII)
+
+
+class NotADecimal(ValueError):
+    """The text is no plain decimal number (exponents, blanks and separators are none)."""
+
+
+class TooManyDecimals(ValueError):
+    """The number has a digit other than zero beyond the places that are kept."""
+
+
+def parse(text: str, places: int) -> int:
+    """Read `text` exactly, as units of 10**-places.
+
+    Zeros beyond `places` are accepted, as Kraken does.
+
+    Raises:
+        NotADecimal: `text` is no plain decimal number, or absurdly long.
+        TooManyDecimals: it can't be held in `places` without losing a digit.
+    """
+    whole, fraction = _split(text)
+    kept, lost = fraction[:places], fraction[places:]
+    if lost.strip("0"):
+        raise TooManyDecimals(text)
+    return int(whole + kept.ljust(places, "0"))
+
+
+def truncate(text: str, places: int) -> int:
+    """Read `text` as units of 10**-places and drop the digits beyond (towards zero).
+
+    Raises:
+        NotADecimal: as `parse`.
+    """
+    whole, fraction = _split(text)
+    return int(whole + fraction[:places].ljust(places, "0"))
+
+
+def _split(text: str) -> tuple[str, str]:
+    match = _DECIMAL.fullmatch(text)
+    if match is None or len(text) > MAX_DIGITS:
+        raise NotADecimal(text)
+    sign, whole, fraction = match[1], match[2], match[3] or ""
+    if not whole and not fraction:
+        raise NotADecimal(text)
+    return sign + (whole or "0"), fraction
+
+
+def fmt(value: int, places: int) -> str:
+    """Write units of 10**-places as text with exactly `places` decimals."""
+    if value < 0:
+        return "-" + fmt(-value, places)
+    text = str(value)
+    if not places:
+        return text
+    if len(text) <= places:
+        text = text.zfill(places + 1)
+    return f"{text[:-places]}.{text[-places:]}"
+
+
+def shortest(value: int, places: int) -> str:
+    """Write units of 10**-places as text without trailing zeros."""
+    text = fmt(value, places)
+    return text.rstrip("0").rstrip(".") if places else text
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """Divide and round to the nearest integer, halves away from zero (`kraken` rounds so: costs, fees, holds)."""
+    if numerator < 0:
+        return -half_up(-numerator, denominator)
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def rescale(value: int, places: int, to: int) -> int:
+    """Move units of 10**-places to units of 10**-to, rounding half up where digits are lost."""
+    if to >= places:
+        return value * 10 ** (to - places)
+    return half_up(value, 10 ** (places - to))

@@ -1,0 +1,139 @@
+"""Every error text that the exchange answers, and the refusal that carries one.
+
+Texts are Kraken's, byte for byte: client libraries compare them whole, so a suffix more or less changes what a bot
+does. No other module spells one out.
+
+Where Kraken's documentation and live traffic disagree, DIALECT_ROWS has both sides; `Settings.dialect` picks one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Check = Literal[
+    "routing",
+    "verb",
+    "body",
+    "lockout",
+    "key",
+    "address",
+    "expiry",
+    "nonce",
+    "signature",
+    "otp",
+    "rate",
+    "throttle",
+    "permission",
+    "arguments",
+    "status",
+    "eligibility",
+    "trading_rate",
+    "order",
+    "funding",
+]
+"""What refused a request; the journal's `check`."""
+
+
+class KrakenError(Exception):
+    """A refusal in Kraken's words.
+
+    Attributes:
+        message: the text for the answer's `error` array.
+        check: which check refused.
+        reason: one sentence with the numbers, for the journal; the client never sees it.
+    """
+
+    def __init__(self, message: str, reason: str = "", *, check: Check = "arguments") -> None:
+        super().__init__(message)
+        self.message = message
+        self.check = check
+        self.reason = reason
+
+
+# Who are you (kraken/10 §5.1)
+INVALID_KEY = "EAPI:Invalid key"
+INVALID_SIGNATURE = "EAPI:Invalid signature"
+INVALID_NONCE = "EAPI:Invalid nonce"
+BAD_REQUEST = "EAPI:Bad request"
+
+# What did you ask (§5.2)
+INVALID_ARGUMENTS = "EGeneral:Invalid arguments"
+PERMISSION_DENIED = "EGeneral:Permission denied"
+UNKNOWN_METHOD = "EGeneral:Unknown method"
+INTERNAL_ERROR = "EGeneral:Internal error"
+UNKNOWN_ASSET = "EQuery:Unknown asset"
+UNKNOWN_ASSET_PAIR = "EQuery:Unknown asset pair"
+VOLUME_MINIMUM_NOT_MET = "EGeneral:Invalid arguments:volume minimum not met"
+CL_ORD_ID_NOT_UNIQUE = "EGeneral:Invalid arguments:cl_ord_id not unique"
+
+# Orders (§5.3, kraken/30 §5)
+INSUFFICIENT_FUNDS = "EOrder:Insufficient funds"
+ORDER_MINIMUM_NOT_MET = "EOrder:Order minimum not met"
+COST_MINIMUM_NOT_MET = "EOrder:Cost minimum not met"
+TICK_SIZE_CHECK_FAILED = "EOrder:Tick size check failed"
+INVALID_PRICE = "EOrder:Invalid price"
+INVALID_PRICE_ARGUMENT = "EOrder:Invalid price:Invalid price argument"
+INVALID_ORDER = "EOrder:Invalid order"
+UNKNOWN_ORDER = "EOrder:Unknown order"
+POST_ONLY_ORDER = "EOrder:Post only order"
+REDUCE_ONLY_ON_SPOT = "EOrder:Reduce only:Non-PC"  # [guess] kraken/30 §5.2, reduce_only_spot_error
+
+# The service (§5.4)
+DEADLINE_ELAPSED = "EService:Deadline elapsed"
+
+
+def invalid_arguments(detail: str) -> str:
+    """`EGeneral:Invalid arguments:<detail>`, for the arguments that Kraken names in its answer."""
+    return f"{INVALID_ARGUMENTS}:{detail}"
+
+
+def too_many_price_decimals(pair: str, decimals: int) -> str:
+    """The text for a price finer than the pair's decimals; `pair` in the slash form (kraken/30 §5.2)."""
+    return f"{INVALID_PRICE}:{pair} price can only be specified up to {decimals} decimals."
+
+
+def market_in_mode(status: str) -> str:
+    """`EService:Market in <status> mode`, for a pair that takes no such order now (kraken/30 §5.2)."""
+    return f"EService:Market in {status} mode"
+
+
+class DialectRow(NamedTuple):
+    """One question that documentation and observation answer differently."""
+
+    setting: str
+    what: str
+    documented: str
+    observed: str
+    evidence: str
+
+
+DIALECT_ROWS = (
+    DialectRow(
+        "signature_mismatch_error",
+        "wrong signature, known key",
+        INVALID_SIGNATURE,
+        INVALID_KEY,
+        "documented: error guide, August 2026; observed: support article of June 2025 and field reports",
+    ),
+    DialectRow(
+        "below_ordermin_error",
+        "volume below the pair's ordermin",
+        ORDER_MINIMUM_NOT_MET,
+        VOLUME_MINIMUM_NOT_MET,
+        "documented: error guide; observed: REST and WebSocket v2 logs, 2024 to 2026",
+    ),
+    DialectRow(
+        "gone_order_error",
+        "cancel of a txid never issued or malformed, or of a cl_ord_id without an open order",
+        UNKNOWN_ORDER,
+        INVALID_ORDER,
+        "documented: error guide; observed: live probe by txid, September 2026, and an SDK's guide by cl_ord_id",
+    ),
+    DialectRow(
+        "api_key_info_case",
+        "field names of GetApiKeyInfo",
+        "camel",
+        "snake",
+        "documented: endpoint page of March 2026, nonceWindow a number; observed: a recorded body of 2026, all strings",
+    ),
+)

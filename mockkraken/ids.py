@@ -1,0 +1,57 @@
+"""Identifiers and every other random draw, all from the sandbox's seed.
+
+Each purpose has a generator of its own (`ids`, `house-ids`, `market/XXBTZUSD`), so that one more draw in one place
+moves nothing elsewhere.
+
+Shapes (Kraken's own): a letter and 16 symbols of base32 (A-Z, 2-7), grouped 6-5-6, which is 80 random bits.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import re
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_TEN_BITS = [a + b for a in _ALPHABET for b in _ALPHABET]
+
+ORDER_ID = re.compile(r"O[A-Z2-7]{5}-[A-Z2-7]{5}-[A-Z2-7]{6}", re.ASCII)
+
+
+def generator(seed: int, purpose: str) -> random.Random:
+    """A generator that depends on the sandbox's seed and on what it is for, and on nothing else."""
+    return random.Random(f"{seed}/{purpose}")
+
+
+class Ids:
+    """Draws identifiers from one generator."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._bits = rng.getrandbits
+
+    def _draw(self, letter: str) -> str:
+        bits = self._bits(80)
+        text = letter + "".join([_TEN_BITS[bits >> shift & 1023] for shift in (0, 10, 20, 30, 40, 50, 60, 70)])
+        return f"{text[:6]}-{text[6:11]}-{text[11:]}"
+
+    def order(self) -> str:
+        """An order's txid: `OQCLML-BW3P3-BUCMWZ`."""
+        return self._draw("O")
+
+    def trade(self) -> str:
+        """A trade's id: `TB4ZQW-7LKDA-M2XRFC`."""
+        return self._draw("T")
+
+    def ledger(self) -> str:
+        """A ledger entry's id: `LM2QWX-7RTPA-KDS3ZF`."""
+        return self._draw("L")
+
+    def adjustment(self) -> str:
+        """The refid of a balance set from outside, in the older dashed form: `B` and 18 symbols, 7-6-6."""
+        text = self._draw("B") + self._draw("A")
+        text = text.replace("-", "")
+        return f"{text[:7]}-{text[7:13]}-{text[13:19]}"
+
+    def token(self) -> str:
+        """A WebSocket token: 32 bytes as 43 characters of unpadded base64."""
+        return base64.b64encode(self._bits(256).to_bytes(32, "big")).decode().rstrip("=")
