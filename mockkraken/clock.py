@@ -10,11 +10,13 @@ import heapq
 import itertools
 import re
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mockkraken import decimals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -99,7 +101,8 @@ class Clock:
             at = _in_range(at)
         self._run(scale=0)
         if at is not None:
-            self._move_to(at)
+            # Between the look and the stop a running clock may have passed `at`.
+            self._move_to(max(at, self._base))
 
     def advance(self, span: int) -> None:
         """Move forward by `span` ns and fire, in order, each timer that falls due on the way."""
@@ -119,14 +122,15 @@ class Clock:
         self.on_change()
 
     def _move_to(self, target: int) -> None:
-        scale, self._scale = self._scale, 0
+        # It stands still at the present while timers fire, so that an overdue one does not see an earlier time.
+        self._base, scale, self._scale = self.now(), self._scale, 0
         try:
             self._fire_until(target)
         finally:
-            self._base, self._since, self._scale = target, time.monotonic_ns(), scale
+            self._base, self._since, self._scale = max(target, self._base), time.monotonic_ns(), scale
 
     def call_at(self, when: int, callback: Callable[[], None]) -> Timer:
-        """Call back when the sandbox's time reaches `when` (ns); callbacks of one moment fire in order of their making."""
+        """Call back when the sandbox's time reaches `when` (ns); those of one moment fire in the order of their making."""
         timer = Timer(when, callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         self.on_change()
@@ -161,18 +165,25 @@ def _in_range(ns: int) -> int:
     return ns
 
 
+def _number_text(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    text = repr(value)
+    # Small floats print with an exponent.
+    return f"{value:.9f}" if "e-" in text else text
+
+
 def parse_time(value: object) -> int:
     """Read a time as ns: an RFC 3339 text, or unix seconds as a number or a text of digits.
 
     Raises:
         ClockError: it is none of these.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = repr(value)
-    if isinstance(value, str):
-        if _SECONDS.fullmatch(value) and len(value) <= decimals.MAX_DIGITS:
-            return _in_range(decimals.truncate(value, 9))
-        if match := _RFC3339.fullmatch(value):
+    text = _number_text(value)
+    if isinstance(text, str):
+        if _SECONDS.fullmatch(text) and len(text) <= decimals.MAX_DIGITS:
+            return _in_range(decimals.truncate(text, 9))
+        if match := _RFC3339.fullmatch(text):
             return _in_range(_from_rfc3339(match))
     raise ClockError(f"not a time: {value!r}; give RFC 3339 text or unix seconds")
 
@@ -193,7 +204,7 @@ def parse_span(value: object) -> int:
     Raises:
         ClockError: it is none of these, or negative.
     """
-    text = repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+    text = _number_text(value)
     if isinstance(text, str) and len(text) <= decimals.MAX_DIGITS and (match := _SPAN.fullmatch(text)):
         return decimals.truncate(match[1], 9) * _UNITS[match[2] or "s"] // SECOND
     raise ClockError(f'not a span: {value!r}; give seconds, or text like "250ms", "1.5s", "15m", "2h", "3d"')

@@ -86,6 +86,5 @@ def half_up(numerator: int, denominator: int) -> int:
 
 def rescale(value: int, places: int, to: int) -> int:
     """Move units of 10**-places to units of 10**-to, rounding half up where digits are lost."""
-    if to >= places:
-        return value * 10 ** (to - places)
-    return half_up(value, 10 ** (places - to))
+    power: int = 10 ** abs(to - places)
+    return value * power if to >= places else half_up(value, power)

@@ -48,8 +48,7 @@ class Ids:
 
     def adjustment(self) -> str:
         """The refid of a balance set from outside, in the older dashed form: `B` and 18 symbols, 7-6-6."""
-        text = self._draw("B") + self._draw("A")
-        text = text.replace("-", "")
+        text = (self._draw("B") + self._draw("")).replace("-", "")
         return f"{text[:7]}-{text[7:13]}-{text[13:19]}"
 
     def token(self) -> str:

@@ -15,7 +15,7 @@ from mockkraken import errors
 
 
 def _one_of(*texts: str) -> msgspec.Meta:
-    return msgspec.Meta(pattern=f"^(?:{'|'.join(map(re.escape, texts))})$")
+    return msgspec.Meta(pattern=rf"\A(?:{'|'.join(map(re.escape, texts))})\Z")
 
 
 _ByDialect = {row.setting: row for row in errors.DIALECT_ROWS}
@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, kw_only=True):
     """kraken/10 §1.2: refuse requests without a User-Agent at the edge (HTTP 403)."""
     post_only_crossing: Literal["error", "cancel"] = "error"
     """[obs] kraken/30 §8.3: a post-only order that would take is refused, or accepted and cancelled."""
-    market_price_protection: Annotated[str, msgspec.Meta(pattern=r"^(?:off|[0-9]{1,4}(?:\.[0-9]{1,4})?)$")] = "10"
+    market_price_protection: Annotated[str, msgspec.Meta(pattern=r"\A(?:off|[0-9]{1,4}(?:\.[0-9]{1,4})?)\Z")] = "10"
     """[guess] kraken/30 §8.4: how far a market order sweeps from the best price, in percent, or `off`."""
 
     def by_dialect(self, name: str) -> str:

@@ -1,0 +1,53 @@
+"""Accounts: balances, what open orders hold of them, and everything that happened to them.
+
+Balances include what is held. Amounts are units of each asset's decimals; keys are asset ids (`XXBT`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Literal
+
+from mockkraken.exchange.fees import RollingVolume
+
+if TYPE_CHECKING:
+    from mockkraken.exchange.ledger import LedgerEntry
+    from mockkraken.exchange.orders import Order
+    from mockkraken.exchange.trades import Execution, Trade
+
+Role = Literal["client", "house", "fees"]
+Tier = Literal["starter", "intermediate", "pro"]
+
+
+class Account:
+    """One account. `house` (the market makers) and `fees` (what the exchange collects) have balances, but no history."""
+
+    def __init__(
+        self, name: str, *, role: Role = "client", tier: Tier = "pro", margin: bool = True, iban: str = ""
+    ) -> None:
+        self.name = name
+        self.role = role
+        self.tier = tier
+        self.margin = margin
+        self.iban = iban
+        self.client = role == "client"
+
+        self.balances: dict[str, int] = {}
+        # The sum of the open orders' holds by asset. Each order's part is always recomputed from what remains of it.
+        self.held: defaultdict[str, int] = defaultdict(int)
+        self.volume = RollingVolume()
+
+        self.orders: dict[str, Order] = {}
+        self.open: dict[str, Order] = {}
+        self.open_by_cl_ord_id: dict[str, Order] = {}
+        self.closed: list[Order] = []
+        self.trades: dict[str, Trade] = {}
+        self.executions: list[Execution] = []
+        self.ledger: dict[str, LedgerEntry] = {}
+
+    def balance(self, asset: str) -> int:
+        return self.balances.get(asset, 0)
+
+    def available(self, asset: str) -> int:
+        """What is neither spent nor held. Never below zero."""
+        return self.balances.get(asset, 0) - self.held[asset]

@@ -1,0 +1,461 @@
+"""The exchange: a pure state machine. A command comes in, a result and events go out.
+
+Each command is applied whole or not at all: it first works out everything that can refuse it, then does it without
+a way to fail. Time and identifiers are given from outside.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from mockkraken import decimals, errors
+from mockkraken.decimals import rescale
+from mockkraken.errors import KrakenError
+from mockkraken.exchange import fees, intake, orders
+from mockkraken.exchange.accounts import Account
+from mockkraken.exchange.events import Events
+from mockkraken.exchange.ledger import LedgerEntry
+from mockkraken.exchange.market import Market
+from mockkraken.exchange.matching import Plan, plan
+from mockkraken.exchange.orders import RATE_ONE, Order, Side, fee_on
+from mockkraken.exchange.trades import Execution, Trade
+from mockkraken.exchange.valuation import Valuation
+from mockkraken.ids import ORDER_ID
+
+if TYPE_CHECKING:
+    from mockkraken.catalog import Asset, Catalog, Pair
+    from mockkraken.clock import Clock
+    from mockkraken.exchange.events import OrderEvent
+    from mockkraken.exchange.intake import OrderRequest
+    from mockkraken.ids import Ids
+    from mockkraken.settings import Settings
+
+
+class BalanceError(ValueError):
+    """A balance can't be set to that: it lies below what open orders hold."""
+
+
+class Exchange:
+    """Accounts, markets and the commands that move them.
+
+    `house` lends its orders to the simulated market makers and pays no fees; `fees` collects what the others pay.
+    """
+
+    def __init__(self, clock: Clock, settings: Settings, catalog: Catalog, ids: Ids) -> None:
+        self.events = Events()
+        self.accounts: dict[str, Account] = {}
+        self.markets: dict[str, Market] = {}
+        self.valuation = Valuation(catalog, self.markets)
+        self.house = self.open_account(Account("house", role="house"))
+        self.fees = self.open_account(Account("fees", role="fees"))
+        self._clock = clock
+        self._settings = settings
+        self._catalog = catalog
+        self._ids = ids
+        self._seq = itertools.count(1)
+        self._usd = catalog.assets["ZUSD"]
+        self._touched: dict[str, Market] = {}
+
+    # Accounts
+
+    def open_account(self, account: Account) -> Account:
+        """Add an account; its name must be new."""
+        if account.name in self.accounts:
+            raise ValueError(f"there is an account {account.name!r} already")
+        self.accounts[account.name] = account
+        return account
+
+    def set_balance(self, account: Account, asset: Asset, units: int, *, time: int | None = None) -> None:
+        """Set a balance from outside; the difference goes into the ledger as an `adjustment`.
+
+        Raises:
+            BalanceError: `units` is less than what open orders hold, or below zero.
+        """
+        if units < account.held[asset.id]:
+            held = decimals.fmt(account.held[asset.id], asset.decimals)
+            raise BalanceError(f"open orders hold {held} {asset.id}")
+        change = units - account.balance(asset.id)
+        if change or asset.id not in account.balances:
+            when = self._clock.now() if time is None else time
+            self._post(account, when, self._ids.adjustment(), "adjustment", asset.id, change, 0)
+
+    # Markets
+
+    def market(self, pair: Pair) -> Market:
+        """The pair's market, opened when it is first asked for."""
+        market = self.markets.get(pair.id)
+        if market is None:
+            market = self.markets[pair.id] = Market(pair)
+            for listener in self.events.opened:
+                listener(market)
+            self._touched.pop(pair.id, None)
+            market.note_spread(self._clock.now())
+        return market
+
+    def quote(self, market: Market, side: Side, price: int, volume: int, txid: str) -> Order:
+        """Rest an order of the house, as its market makers do; it must not cross.
+
+        No command of a client's: nothing is checked, held or told but the book.
+        """
+        now = self._clock.now()
+        order = Order(
+            account=self.house,
+            market=market,
+            side=side,
+            ordertype="limit",
+            vol=volume,
+            limit=price,
+            txid=txid,
+            seq=next(self._seq),
+            status="open",
+            opentm=now,
+        )
+        self.house.open[txid] = order
+        self._rest(order, now)
+        return order
+
+    def withdraw_quote(self, order: Order) -> None:
+        """Take back an order that `quote` rested."""
+        self._withdraw(order, self._clock.now(), orders.USER_REQUESTED)
+
+    # Orders
+
+    def prepare(self, account: Account, pair: Pair, request: OrderRequest) -> Order:
+        """Check a request's arguments and make the order that `submit` takes; nothing is stored.
+
+        This is what `validate=true` runs: funds and the book's depth are not looked at (kraken/30 §2.7).
+
+        Raises:
+            KrakenError: as intake.read_order.
+        """
+        return intake.read_order(request, account, self.market(pair), self._settings, self._clock.now())
+
+    def submit(self, order: Order) -> Order:
+        """Accept a prepared order, match it, and rest or cancel what is left of it.
+
+        Raises:
+            KrakenError: the funds don't cover it, or it is post-only and would take.
+        """
+        now = self._clock.now()
+        account, market = order.account, order.market
+        order.rate = self._rate(account, market.pair.taker, now)
+        found = plan(order, market.book, self._worst_price(order))
+        self._check_funds(order, found)
+        takes = bool(found.fills or found.met_self or found.own)
+        if order.post and takes and self._settings.post_only_crossing == "error":
+            best = market.book.best_opposite(order)
+            at = market.pair.price_text(best.price) if best else "the other side"
+            raise KrakenError(errors.POST_ONLY_ORDER, f"it would take at {at}", check="order")
+
+        self._accept(order, now)
+        if order.post and takes:
+            self._end(order, now, "canceled", orders.POST_ONLY)
+        elif order.time_in_force == "fok" and found.volume < order.vol:
+            self._end(order, now, "canceled", orders.INSUFFICIENT_LIQUIDITY)
+        else:
+            self._execute(order, found, now)
+        self._settle(now)
+        return order
+
+    def _worst_price(self, order: Order) -> int | None:
+        """The worst price that the order trades at: its limit, or for a market order the protection's bound."""
+        if order.limit is not None:
+            return order.limit
+        width = self._settings.market_price_protection
+        best = order.market.book.best_opposite(order)
+        if width == "off" or best is None:
+            return None
+        percent = decimals.parse(width, 4)
+        sign = 1 if order.side == "buy" else -1
+        return best.price + sign * (best.price * percent // RATE_ONE)
+
+    def _check_funds(self, order: Order, found: Plan) -> None:
+        """Whether the account can pay for the order and its fee (kraken/30 §5.4)."""
+        asset = order.hold_asset
+        if order.side == "sell" or order.limit is not None:
+            needed = order.needed(order.vol)
+        else:
+            needed = self._cost_of(found, order)
+        available = order.account.available(asset.id)
+        if needed > available:
+            texts = [decimals.fmt(units, asset.decimals) for units in (needed, available)]
+            reason = f"it takes {texts[0]} {asset.id}, and {texts[1]} is available"
+            raise KrakenError(errors.INSUFFICIENT_FUNDS, reason, check="order")
+
+    @staticmethod
+    def _cost_of(found: Plan, order: Order) -> int:
+        """What a market buy will be debited for the fills found, in quote units, each rounded as its fill will be."""
+        pair = order.market.pair
+        total = 0
+        for resting, volume in found.fills:
+            cost = pair.cost(resting.limit or 0, volume)
+            total += rescale(cost, pair.cost_decimals, pair.quote.decimals)
+            if not order.fee_in_base:
+                total += rescale(fee_on(cost, order.rate), pair.cost_decimals, pair.quote.decimals)
+        return total
+
+    def _accept(self, order: Order, now: int) -> None:
+        account = order.account
+        order.txid = self._ids.order()
+        order.seq = next(self._seq)
+        order.opentm = now
+        account.orders[order.txid] = account.open[order.txid] = order
+        if order.cl_ord_id is not None:
+            account.open_by_cl_ord_id[order.cl_ord_id] = order
+        self._tell(order, "pending_new")
+        order.status = "open"
+        self._tell(order, "new")
+
+    def _execute(self, order: Order, found: Plan, now: int) -> None:
+        """Do what was planned: the fills, the self-trade cancels, and what becomes of the rest."""
+        rates: dict[str, int] = {}
+        execution = Execution(order, [])
+        # While it is being filled it holds what it may still need; rested or ended, the hold follows.
+        self._hold(order)
+        for resting, volume in found.fills:
+            maker = resting.account
+            if maker.name not in rates:
+                rates[maker.name] = self._rate(maker, order.market.pair.maker, now)
+            self._fill(order, resting, volume, rates[maker.name], execution, now)
+        for own in found.own:
+            self._withdraw(own, now, orders.CANNOT_TRADE_WITH_SELF)
+        if not order.remaining:
+            self._end(order, now, "closed", None)
+        elif found.met_self:
+            self._end(order, now, "canceled", orders.CANNOT_TRADE_WITH_SELF)
+        elif order.ordertype == "market" or order.time_in_force != "gtc":
+            self._end(order, now, "canceled", orders.INSUFFICIENT_LIQUIDITY)
+        else:
+            self._rest(order, now)
+
+    def _fill(self, taker: Order, maker: Order, volume: int, maker_rate: int, execution: Execution, now: int) -> None:
+        """Trade `volume` at the maker's price: the orders, both accounts and the tape."""
+        market = taker.market
+        pair = market.pair
+        price = maker.limit or 0
+        cost = pair.cost(price, volume)
+
+        market.book.reduce(maker, volume, now)
+        for order, rate in ((taker, taker.rate), (maker, maker_rate)):
+            order.vol_exec += volume
+            order.cost += cost
+            order.fee += fee_on(cost, rate)
+            self._hold(order)
+
+        # Both sides move by the same rounded value (kraken/30 §8.10). It yields to what is really there, so that many
+        # roundings in one direction never overdraw an account.
+        buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
+        base = min(rescale(volume, pair.lot_decimals, pair.base.decimals), seller.account.available(pair.base.id))
+        quote = min(rescale(cost, pair.cost_decimals, pair.quote.decimals), buyer.account.available(pair.quote.id))
+        printed = market.tape.append(now, price, volume, taker.side, taker.ordertype)
+        match = _Match(pair, price, volume, cost, base, quote, printed.trade_id, now)
+        self._book(match, taker, taker.rate, execution)
+        self._book(match, maker, maker_rate, None)
+
+        for listener in self.events.trade:
+            listener(market, printed)
+        for listener_book in self.events.book:
+            listener_book(market, maker.side, price)
+        self._touched[pair.id] = market
+        if not maker.remaining:
+            self._end(maker, now, "closed", None)
+
+    def _book(self, match: _Match, order: Order, rate: int, execution: Execution | None) -> None:
+        """Book one side of a fill: the trade, its two ledger rows, the volume that counts for the fee tier.
+
+        `execution` joins a taker's fills; None for the maker, whose fills are never merged.
+        """
+        account, pair = order.account, match.pair
+        base, quote = (match.base, -match.quote) if order.side == "buy" else (-match.base, match.quote)
+        if not account.client:
+            account.balances[pair.base.id] = account.balance(pair.base.id) + base
+            account.balances[pair.quote.id] = account.balance(pair.quote.id) + quote
+            return
+
+        maker = execution is None
+        if execution is None:
+            execution = Execution(order, [])
+        fee = fee_on(match.cost, rate)
+        trade = Trade(
+            self._ids.trade(),
+            next(self._seq),
+            match.time,
+            order,
+            match.price,
+            match.volume,
+            match.cost,
+            fee,
+            maker,
+            match.trade_id,
+            execution,
+            [],
+        )
+        if not execution.fills:
+            account.executions.append(execution)
+            order.executions.append(execution)
+        execution.fills.append(trade)
+        account.trades[trade.id] = trade
+        self._tell(order, "trade", trade)
+
+        fee_base = fee_quote = 0
+        if order.fee_in_base:
+            fee_base = rescale(match.volume * rate, pair.lot_decimals + 6, pair.base.decimals)
+        else:
+            fee_quote = rescale(fee, pair.cost_decimals, pair.quote.decimals)
+        refid = execution.id
+        for asset, amount, charged in ((pair.base.id, base, fee_base), (pair.quote.id, quote, fee_quote)):
+            trade.ledgers.append(self._post(account, match.time, refid, "trade", asset, amount, charged))
+        usd = self.valuation.value(match.cost, pair.quote, self._usd, fees.USD_DECIMALS, places_of=pair.cost_decimals)
+        if usd:
+            account.volume.add(match.time, usd)
+
+    def _post(
+        self, account: Account, time: int, refid: str, type_: str, asset: str, amount: int, fee: int
+    ) -> LedgerEntry:
+        """Move a balance and write the ledger row. The fee goes to `fees`, and is never more than what is left."""
+        balance = account.balances.get(asset, 0) + amount
+        if fee:
+            fee = min(fee, balance - account.held[asset])
+            balance -= fee
+            self._collect(asset, fee)
+        account.balances[asset] = balance
+        entry = LedgerEntry(self._ids.ledger(), next(self._seq), refid, time, type_, "", asset, amount, fee, balance)
+        if account.client:
+            account.ledger[entry.id] = entry
+            for listener in self.events.ledger:
+                listener(account, entry)
+        return entry
+
+    def _collect(self, asset: str, fee: int) -> None:
+        """Take in a fee, or pay out a maker's rebate; what `fees` does not have, `house` pays."""
+        balance = self.fees.balance(asset) + fee
+        if balance < 0:
+            self.house.balances[asset] = self.house.balance(asset) + balance
+            balance = 0
+        self.fees.balances[asset] = balance
+
+    def _hold(self, order: Order) -> None:
+        """Bring the order's hold in line with what remains of it. Only what has a limit price ever rests and holds."""
+        account = order.account
+        if not account.client or order.limit is None:
+            return
+        hold = order.needed(order.vol - order.vol_exec) if order.status == "open" else 0
+        account.held[order.hold_asset.id] += hold - order.hold
+        order.hold = hold
+
+    def _end(self, order: Order, now: int, status: orders.Status, reason: str | None) -> None:
+        """The order leaves the account's open orders for good. It must have left the book."""
+        account = order.account
+        order.status, order.closetm, order.reason = status, now, reason
+        self._hold(order)
+        del account.open[order.txid]
+        if not account.client:
+            return
+        account.closed.append(order)
+        if order.cl_ord_id is not None:
+            del account.open_by_cl_ord_id[order.cl_ord_id]
+        self._tell(order, "filled" if status == "closed" else "canceled")
+
+    def _withdraw(self, order: Order, now: int, reason: str) -> None:
+        """Take a resting order out of the book and end it."""
+        market = order.market
+        market.book.reduce(order, order.remaining, now)
+        self._touched[market.pair.id] = market
+        for listener in self.events.book:
+            listener(market, order.side, order.limit or 0)
+        self._end(order, now, "canceled", reason)
+
+    def _rest(self, order: Order, now: int) -> None:
+        market = order.market
+        market.book.rest(order, now)
+        self._touched[market.pair.id] = market
+        for listener in self.events.book:
+            listener(market, order.side, order.limit or 0)
+
+    def _rate(self, account: Account, ladder: fees.Ladder, now: int) -> int:
+        """The account's rate on a ladder now; the house pays nothing."""
+        return fees.rate(ladder, account.volume.at(now)) if account.client else 0
+
+    def _tell(self, order: Order, what: OrderEvent, trade: Trade | None = None) -> None:
+        for listener in self.events.order:
+            listener(order, what, trade)
+
+    def _settle(self, now: int) -> None:
+        """The end of a command: the makers of the markets that it touched may answer, then the top is recorded."""
+        touched, self._touched = self._touched, {}
+        for market in touched.values():
+            for listener in self.events.settled:
+                listener(market)
+            market.note_spread(now)
+        self._touched.clear()
+
+    def cancel(self, found: Iterable[Order], reason: str = orders.USER_REQUESTED) -> int:
+        """Cancel open orders; how many."""
+        now = self._clock.now()
+        count = 0
+        for order in list(found):
+            self._withdraw(order, now, reason)
+            count += 1
+        self._settle(now)
+        return count
+
+    def cancel_order(self, account: Account, *, txid: str | None = None, cl_ord_id: str | None = None) -> int:
+        """Cancel by txid or userref (one or a comma list), or by cl_ord_id; how many were open.
+
+        Ids in a list that are not open are passed over, unless none of the list is.
+
+        Raises:
+            KrakenError: nothing to cancel; which text for which kind of id: kraken/30 §6.1.
+        """
+        if txid is None and cl_ord_id is None:
+            raise KrakenError(errors.INVALID_ARGUMENTS, "neither txid nor cl_ord_id is given")
+        found: dict[str, Order] = {}
+        if cl_ord_id is not None:
+            if order := account.open_by_cl_ord_id.get(cl_ord_id):
+                found[order.txid] = order
+            elif txid is None:
+                reason = f"no open order has the cl_ord_id {cl_ord_id[:40]!r}"
+                raise KrakenError(self._settings.by_dialect("gone_order_error"), reason, check="order")
+        refused: KrakenError | None = None
+        for text in [part.strip() for part in txid.split(",")] if txid is not None else []:
+            try:
+                found.update((order.txid, order) for order in self._named(account, text))
+            except KrakenError as error:
+                refused = refused or error
+        if refused and not found:
+            raise refused
+        return self.cancel(found.values())
+
+    def _named(self, account: Account, text: str) -> list[Order]:
+        """The open orders that a txid or a userref names."""
+        if order := account.open.get(text):
+            return [order]
+        if ORDER_ID.fullmatch(text):
+            if any(text in other.orders or text in other.open for other in self.accounts.values()):
+                raise KrakenError(errors.UNKNOWN_ORDER, f"order {text} is not open on this account", check="order")
+        elif text.removeprefix("-").isdigit():
+            userref = intake.read_userref(text)
+            if found := [order for order in account.open.values() if order.userref == userref]:
+                return found
+            raise KrakenError(errors.UNKNOWN_ORDER, f"no open order has the userref {userref}", check="order")
+        reason = f"no order {text[:40]!r} was ever issued"
+        raise KrakenError(self._settings.by_dialect("gone_order_error"), reason, check="order")
+
+    def cancel_all(self, account: Account) -> int:
+        """Cancel every open order of the account; how many there were."""
+        return self.cancel(account.open.values())
+
+
+class _Match(NamedTuple):
+    """One fill as both sides see it: `base` and `quote` are what really moves, in the assets' units."""
+
+    pair: Pair
+    price: int
+    volume: int
+    cost: int
+    base: int
+    quote: int
+    trade_id: int
+    time: int

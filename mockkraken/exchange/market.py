@@ -1,0 +1,31 @@
+"""One pair's market: its book, its tape, and the recent tops of the book."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from mockkraken.exchange.book import Book
+from mockkraken.exchange.tape import Tape
+
+if TYPE_CHECKING:
+    from mockkraken.catalog import Pair
+
+SPREADS_KEPT = 200  # [doc] kraken/20 §14: about the last 200
+
+
+class Market:
+    """What is traded on one pair. `spreads` has (ns, best bid, best ask) of each change of the top, 0 for none."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.book = Book()
+        self.tape = Tape()
+        self.spreads: deque[tuple[int, int, int]] = deque(maxlen=SPREADS_KEPT)
+
+    def note_spread(self, now: int) -> None:
+        """Record the top of the book if its prices have changed."""
+        bid, ask = self.book.best_bid(), self.book.best_ask()
+        top = (bid.price if bid else 0, ask.price if ask else 0)
+        if not self.spreads or self.spreads[-1][1:] != top:
+            self.spreads.append((now, *top))

@@ -1,0 +1,174 @@
+"""The gate: the checks between a request's body and its endpoint, in Kraken's order (kraken/10 §0, stages 5 to 12).
+
+Each check is one step: it raises the refusal, with its reason, or lets pass. The steps that say who is asking come
+first and leave no trace when they refuse; then the nonce is taken; then come the steps that say whether they may.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mockkraken import errors
+from mockkraken.clock import rfc3339
+from mockkraken.errors import KrakenError
+from mockkraken.gate import nonce as nonces
+from mockkraken.gate import signature
+
+if TYPE_CHECKING:
+    from mockkraken.clock import Clock
+    from mockkraken.gate.keys import Key, KeyRing
+    from mockkraken.gate.permissions import Permission
+    from mockkraken.settings import Settings
+
+MISSING_SIGN_ERROR = errors.INVALID_SIGNATURE  # [guess] kraken/10 §1.9, missing_sign_error
+MALFORMED_SIGN_ERROR = errors.INVALID_SIGNATURE  # [guess] kraken/10 §1.8, in both dialects
+
+
+class Credentials(msgspec.Struct):
+    """What a private request shows at the gate, and what the gate found out about it.
+
+    Attributes:
+        path: the signed path, as `signature.signed_path` gives it.
+        body: the raw body.
+        fields: the body's fields as texts; `nonce` as sent.
+        api_key: the header, raw; None when there is none.
+        api_sign: the header, raw; None when there is none.
+        remote: the sender's IP address.
+        key: set by the gate: the key that was named, also when the request was refused.
+        nonce: set by the gate: the nonce as it may stand in the journal.
+        scenario: set by the gate: the known scenario that a refused nonce looks like (kraken/10 §2.3).
+    """
+
+    path: bytes
+    body: bytes
+    fields: dict[str, str]
+    api_key: bytes | None
+    api_sign: bytes | None
+    remote: str
+    key: Key | None = None
+    nonce: str | None = None
+    scenario: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Credentials of {self.key!r} for {self.path.partition(b'?')[0]!r}>"  # the fields may hold an otp
+
+
+class Gate:
+    """Lets a sandbox's private requests in, or refuses them.
+
+    Args:
+        clock: the sandbox's clock.
+        settings: the sandbox's settings, read anew for each request.
+        keys: the sandbox's keys.
+    """
+
+    def __init__(self, clock: Clock, settings: Settings, keys: KeyRing) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._keys = keys
+
+    def admit(self, credentials: Credentials, needs: Permission) -> Key:
+        """Check a private request and take its nonce; the key that it may act with.
+
+        Fills `credentials.key`, `.nonce` and `.scenario` as it goes, so that a refusal can be journalled in full.
+
+        Raises:
+            KrakenError: the first check that refuses; its `check` names it.
+        """
+        now = self._clock.now()
+        try:
+            key = self._known(credentials)
+            self._from_allowed_address(key, credentials)
+            self._not_expired(key, now)
+            nonce = self._readable_nonce(credentials)
+            self._signed(key, credentials)
+            self._fresh_nonce(key, nonce, credentials)
+        except KrakenError as refusal:
+            self._note(credentials, refusal)
+            raise
+        key.last_used = now
+        try:
+            self._permitted(key, needs)
+        except KrakenError as refusal:
+            self._note(credentials, refusal)
+            self.refused_later(key)
+            raise
+        return key
+
+    def refused_later(self, key: Key) -> None:
+        """Say that the request just admitted was refused after all: whether its nonce is used up is a setting.
+
+        To be called before another request of the key is admitted, that is without an `await` between.
+        """
+        if not self._settings.nonce_consumed_on_later_failure:
+            key.nonce.undo()
+
+    def _known(self, credentials: Credentials) -> Key:
+        header = credentials.api_key
+        if header is None:
+            raise KrakenError(errors.INVALID_KEY, "there is no API-Key header", check="key")
+        key = self._keys.get(header)
+        if key is None:
+            raise KrakenError(errors.INVALID_KEY, self._keys.why_unknown(header), check="key")
+        credentials.key = key
+        if key.disabled:
+            raise KrakenError(errors.INVALID_KEY, f"the key {key.name!r} is disabled", check="key")
+        return key
+
+    def _from_allowed_address(self, key: Key, credentials: Credentials) -> None:
+        if key.allowlist is not None and not key.allowlist.allows(credentials.remote):
+            allowed = ", ".join(key.allowlist.entries)
+            reason = f"the key {key.name!r} may be used from {allowed}; the request came from {credentials.remote}"
+            raise KrakenError(self._settings.ip_denied_error, reason, check="address")
+
+    def _not_expired(self, key: Key, now: int) -> None:
+        if key.valid_until is not None and key.expired(now):
+            reason = f"the key {key.name!r} was valid until {rfc3339(key.valid_until)}; it is {rfc3339(now)}"
+            raise KrakenError(errors.INVALID_KEY, reason, check="expiry")
+
+    def _readable_nonce(self, credentials: Credentials) -> int:
+        text = credentials.fields.get("nonce")
+        nonce = nonces.parse(text)
+        if nonce is None:
+            refusal = nonces.explain_unreadable(text)
+            credentials.scenario = refusal.scenario
+            raise KrakenError(errors.INVALID_NONCE, refusal.reason, check="nonce")
+        credentials.nonce = text
+        return nonce
+
+    def _signed(self, key: Key, credentials: Credentials) -> None:
+        api_sign, path, body = credentials.api_sign, credentials.path, credentials.body
+        if api_sign is None:
+            raise KrakenError(MISSING_SIGN_ERROR, "there is no API-Sign header", check="signature")
+        nonce = credentials.fields["nonce"]
+        if compare_digest(key.signer.signature(path, nonce, body), api_sign):
+            return
+        if malformation := signature.malformation(api_sign):
+            raise KrakenError(MALFORMED_SIGN_ERROR, malformation, check="signature")
+        bare, query, _ = path.partition(b"?")
+        reason = (
+            f"API-Sign is not what the secret of {key.name!r} gives for the path {bare.decode('latin-1')}"
+            f"{' with its query' if query else ''}, nonce {nonce} and the body of {len(body)} bytes as sent"
+        )
+        raise KrakenError(self._settings.by_dialect("signature_mismatch_error"), reason, check="signature")
+
+    def _fresh_nonce(self, key: Key, nonce: int, credentials: Credentials) -> None:
+        settings, state = self._settings, key.nonce
+        inclusive = settings.window_inclusive
+        if not state.accept(nonce, inclusive=inclusive, duplicates=settings.accept_duplicates_in_window):
+            refusal = state.explain(nonce, inclusive=inclusive)
+            credentials.scenario = refusal.scenario
+            raise KrakenError(errors.INVALID_NONCE, refusal.reason, check="nonce")
+
+    def _permitted(self, key: Key, needs: Permission) -> None:
+        if not needs.allows(key.permissions):
+            raise KrakenError(errors.PERMISSION_DENIED, needs.why_not(key.permissions), check="permission")
+
+    def _note(self, credentials: Credentials, refusal: KrakenError) -> None:
+        if credentials.nonce is None:
+            credentials.nonce = nonces.shown(credentials.fields.get("nonce"))
+        if credentials.key is not None:
+            credentials.key.count_refusal(refusal.check)

@@ -1,0 +1,73 @@
+"""WebSocket tokens: what GetWebSocketsToken gives and the private channels take (kraken/10 §3.4, kraken/30 §6.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mockkraken.clock import SECOND
+from mockkraken.ids import Ids
+
+if TYPE_CHECKING:
+    import random
+
+    from mockkraken.gate.keys import Key
+
+LIFETIME = 900
+"""Seconds within which a token must be used first; the answer's `expires`."""
+
+
+class _Grant(NamedTuple):
+    key: Key
+    generation: int
+    until: int
+
+    def lives(self, now: int) -> bool:
+        # [guess] kraken/10 §3.4: a token dies with its key, also when that is disabled or runs out.
+        key = self.key
+        return now < self.until and self.generation == key.generation and not key.disabled and not key.expired(now)
+
+
+class Tokens:
+    """The tokens of one sandbox that can still be used. How long a connection keeps its own is the connection's affair.
+
+    Args:
+        rng: where their texts come from.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._draw = Ids(rng).token
+        self._grants: dict[str, _Grant] = {}  # oldest first, so also the first to run out
+
+    def issue(self, key: Key, now: int) -> str:
+        """A new token of the key: 43 characters."""
+        self._prune(now)
+        token = self._draw()
+        self._grants[token] = _Grant(key, key.generation, now + LIFETIME * SECOND)
+        return token
+
+    def lookup(self, token: str, now: int) -> Key | None:
+        """The key that a token stands for; None when it is unknown, too old, or its key is gone."""
+        grant = self._grants.get(token)
+        if grant is None:
+            return None
+        if grant.lives(now):
+            return grant.key
+        del self._grants[token]
+        return None
+
+    def expire(self, now: int, key: Key | None = None) -> dict[Key, int]:
+        """End the tokens of one key, or all; how many of each key were alive."""
+        ended: dict[Key, int] = {}
+        for token, grant in list(self._grants.items()):
+            if key is None or grant.key is key:
+                del self._grants[token]
+                if grant.lives(now):
+                    ended[grant.key] = ended.get(grant.key, 0) + 1
+        return ended
+
+    def _prune(self, now: int) -> None:
+        while self._grants:
+            oldest = next(iter(self._grants))
+            if self._grants[oldest].until > now:
+                break
+            del self._grants[oldest]

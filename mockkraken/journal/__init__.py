@@ -1,0 +1,1 @@
+"""The journal: what came in, what was decided, and why."""

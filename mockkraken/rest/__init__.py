@@ -1,0 +1,1 @@
+"""The REST API: routes, parameters, endpoints and the shapes of their answers."""

@@ -1,0 +1,252 @@
+"""The REST API as an ASGI application: from the request line to the answer, one way for every call.
+
+Route, verb and body come first (kraken/10 §0, stages 0 to 3), then the gate, then the endpoint's arguments and its
+handler. From the moment the body has arrived nothing awaits, so requests are applied one after the other, whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from mockkraken import errors
+from mockkraken.errors import Check, KrakenError
+from mockkraken.gate.gate import Credentials
+from mockkraken.gate.signature import signed_path
+from mockkraken.rest import account, edge, params, public, trading
+from mockkraken.rest.body import Fields, Undecodable, read_body, read_query
+from mockkraken.rest.edge import Answer
+from mockkraken.rest.endpoint import Caller, Partial, Private, Public, Venue
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+ENDPOINTS: tuple[Public | Private, ...] = (*public.ENDPOINTS, *account.ENDPOINTS, *trading.ENDPOINTS)
+
+MALFORMED_BODY_ERROR = errors.BAD_REQUEST  # [guess] kraken/10 §1.9, malformed_body_error
+PRIVATE_GET_ERROR = errors.INVALID_ARGUMENTS  # [obs 2020] kraken/10 §1.9, private_get_response: HTTP 200
+
+_encode = msgspec.json.Encoder().encode
+_log = logging.getLogger("mockkraken")
+
+
+def path_of(endpoint: Public | Private) -> str:
+    """Where an endpoint is called: `/0/public/Time`."""
+    return f"/0/{'public' if isinstance(endpoint, Public) else 'private'}/{endpoint.name}"
+
+
+ROUTES = {path_of(endpoint).encode(): endpoint for endpoint in ENDPOINTS}
+
+
+class _Call:
+    """One request while it is being answered, and what the journal will say of it."""
+
+    __slots__ = ("body", "check", "credentials", "endpoint", "error", "headers", "method", "path", "query", "reason", "remote")
+
+    def __init__(self, scope: Scope, body: bytes) -> None:
+        self.method: str = scope["method"]
+        self.path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.query: bytes = scope["query_string"]
+        self.headers = _Headers(scope["headers"])
+        client = scope.get("client")
+        self.remote: str = client[0] if client else ""
+        self.body = body
+        self.endpoint = ""
+        self.credentials: Credentials | None = None
+        self.error: str | None = None
+        self.check: Check | None = None
+        self.reason: str | None = None
+
+    def refuse(self, answer: Answer, check: Check, reason: str, error: str | None = None) -> Answer:
+        self.check, self.reason, self.error = check, reason, error
+        return answer
+
+
+class _Headers:
+    """The headers that count, first occurrence each; None where there is none."""
+
+    __slots__ = ("api_key", "api_sign", "content_type", "user_agent")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.api_key: bytes | None = None
+        self.api_sign: bytes | None = None
+        self.content_type = b""
+        self.user_agent: bytes | None = None
+        for name, value in headers:
+            if name == b"api-key":
+                if self.api_key is None:
+                    self.api_key = value
+            elif name == b"api-sign":
+                if self.api_sign is None:
+                    self.api_sign = value
+            elif name == b"content-type":
+                self.content_type = value
+            elif name == b"user-agent":
+                self.user_agent = value
+
+
+class RestApp:
+    """Answers `/0/...` for one sandbox.
+
+    Args:
+        venue: the sandbox's parts; reset replaces it.
+    """
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive)
+        if body is None:
+            return
+        answer = self.answer(scope, body)
+        headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def answer(self, scope: Scope, body: bytes) -> Answer:
+        """Apply one request, journal it, and say what goes back."""
+        venue = self.venue
+        venue.clock.run_due()
+        started = venue.clock.now()
+        call = _Call(scope, body)
+        try:
+            answer = self._route(call)
+        except KrakenError as refusal:
+            call.error, call.check, call.reason = refusal.message, refusal.check, refusal.reason
+            answer = failure(refusal.message)
+        except Exception:
+            # A fault of ours must reach the log, and the client as an error that it knows.
+            _log.exception("%s %s failed", call.method, call.path.decode("latin-1"))
+            call.error, call.reason = errors.INTERNAL_ERROR, "mockkraken failed; its log has the traceback"
+            answer = failure(errors.INTERNAL_ERROR)
+        self._journal(call, answer, started)
+        return answer
+
+    def _route(self, call: _Call) -> Answer:
+        """The edge, the path and the verb (kraken/10 §0, stages 0 to 2)."""
+        if len(call.path) + len(call.query) + 1 > edge.URL_MAX:
+            return call.refuse(edge.URL_TOO_LONG, "routing", f"the URL is longer than {edge.URL_MAX} bytes")
+        if len(call.body) > edge.BODY_MAX:
+            return call.refuse(edge.BODY_TOO_LARGE, "body", f"the body is larger than {edge.BODY_MAX} bytes")
+        if self.venue.settings.require_user_agent and not call.headers.user_agent:
+            return call.refuse(edge.FORBIDDEN, "routing", "there is no User-Agent header")
+        endpoint = ROUTES.get(call.path)
+        if endpoint is None:
+            return self._unknown_method(call)
+        call.endpoint = endpoint.name
+        if isinstance(endpoint, Private):
+            if call.method == "POST":
+                return self._private(endpoint, call)
+            if call.method == "GET":
+                return call.refuse(
+                    failure(PRIVATE_GET_ERROR), "verb", "private methods take POST, not GET", PRIVATE_GET_ERROR
+                )
+        elif call.method == "GET":
+            return self._public(endpoint, read_query(call.query))
+        elif call.method == "POST":
+            return self._public_post(endpoint, call)
+        return call.refuse(edge.NOT_ALLOWED, "verb", f"{endpoint.name} does not take {call.method}")
+
+    def _unknown_method(self, call: _Call) -> Answer:
+        reason = "there is no such method; names are case-sensitive"
+        return call.refuse(failure(errors.UNKNOWN_METHOD, status=404), "routing", reason, errors.UNKNOWN_METHOD)
+
+    def _public_post(self, endpoint: Public, call: _Call) -> Answer:
+        """Public methods take GET only; what a POST gets is a setting (kraken/10 §1.9)."""
+        mode = self.venue.settings.public_post_response
+        if mode == "allow":
+            return self._public(endpoint, read_query(call.query) | self._fields(call))
+        if mode == "404":
+            return self._unknown_method(call)
+        return call.refuse(edge.NOT_ALLOWED, "verb", "public methods take GET only")
+
+    def _public(self, endpoint: Public, fields: Fields) -> Answer:
+        read = params.read(endpoint.params, fields, named=False)
+        return success(endpoint.handler(self.venue, read))
+
+    def _private(self, endpoint: Private, call: _Call) -> Answer:
+        venue = self.venue
+        headers = call.headers
+        call.credentials = credentials = Credentials(
+            signed_path(call.path, call.query),
+            call.body,
+            self._fields(call),
+            headers.api_key,
+            headers.api_sign,
+            call.remote,
+        )
+        key = venue.gate.admit(credentials, endpoint.needs)
+        try:
+            read = params.read(endpoint.params, credentials.fields, named=True)
+            return success(endpoint.handler(venue, Caller(key, venue.exchange.accounts[key.account]), read))
+        except KrakenError:
+            venue.gate.refused_later(key)
+            raise
+
+    @staticmethod
+    def _fields(call: _Call) -> Fields:
+        try:
+            return read_body(call.body, call.headers.content_type)
+        except Undecodable as error:
+            raise KrakenError(MALFORMED_BODY_ERROR, str(error), check="body") from None
+
+    def _journal(self, call: _Call, answer: Answer, started: int) -> None:
+        venue = self.venue
+        credentials = call.credentials
+        key = credentials.key if credentials else None
+        user_agent = call.headers.user_agent
+        venue.journal.add(
+            time=started,
+            transport="rest",
+            remote=call.remote,
+            user_agent=None if user_agent is None else user_agent.decode("latin-1"),
+            account=key.account if key else None,
+            key=key.name if key else None,
+            api_key=key.api_key if key else None,
+            endpoint=call.endpoint or call.path.decode("latin-1"),
+            nonce=credentials.nonce if credentials else None,
+            http_status=answer.status,
+            outcome="accepted" if call.reason is None else "refused",
+            error=call.error,
+            check=call.check,
+            reason=call.reason,
+            scenario=credentials.scenario if credentials else None,
+            duration_us=(venue.clock.now() - started) // 1000,
+        )
+
+
+def success(result: Any) -> Answer:
+    """The envelope around a result (kraken/10 §1.10)."""
+    if isinstance(result, Partial):
+        return Answer(200, edge.JSON, _encode({"error": [result.error], "result": result.result}))
+    return Answer(200, edge.JSON, b'{"error":[],"result":%b}' % _encode(result))
+
+
+def failure(message: str, *, status: int = 200) -> Answer:
+    """The envelope of a refusal: no `result` member (kraken/10 §1.10, error_includes_empty_result)."""
+    return Answer(status, edge.JSON, _encode({"error": [message]}))
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None when the client has gone. No more is kept than shows that it is too large."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        return None
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part = message.get("body", b"")
+        if size <= edge.BODY_MAX:
+            parts.append(part)
+            size += len(part)
+    return b"".join(parts)

@@ -1,0 +1,111 @@
+"""From raw bytes to flat fields: a form or a JSON object, every value as the text that was sent.
+
+Nested values become keys with brackets, as forms write them: `close[ordertype]`, `orders[0][txid]`. Lists of plain
+values become comma lists. Numbers keep their digits, so that no amount ever passes through a float. Of a name that
+occurs twice the first counts [guess]. Reference: kraken/10 §1.3, kraken/30 §1.2.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+Fields = dict[str, str]
+
+NESTING_MAX = 8
+
+
+class Undecodable(ValueError):
+    """The body is not what its Content-Type says, or is neither a form nor a JSON object."""
+
+
+def read_query(query: bytes) -> Fields:
+    """The fields of a query string; what can't be decoded becomes a replacement character and will be unknown."""
+    return _first(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
+
+
+def read_body(body: bytes, content_type: bytes) -> Fields:
+    """The fields of a request's body.
+
+    Without a Content-Type, or with one that is neither form nor JSON, the body decides [guess].
+
+    Raises:
+        Undecodable: malformed JSON, JSON that is no object, a form that is no UTF-8, or one where the other was
+            announced.
+    """
+    if not body:
+        return {}
+    looks_like_json = body[:1] == b"{" or body.lstrip()[:1] == b"{"
+    announced = content_type.partition(b";")[0].strip().lower()
+    if announced == b"application/json" or (not announced and looks_like_json):
+        return _read_json(body)
+    if announced == b"application/x-www-form-urlencoded" and looks_like_json:
+        raise Undecodable("a JSON body was announced as a form")
+    try:
+        return _first(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
+    except UnicodeDecodeError as error:
+        raise Undecodable("the form is no UTF-8") from error
+
+
+def _first(pairs: list[tuple[str, str]]) -> Fields:
+    fields = dict(pairs)
+    if len(fields) == len(pairs):
+        return fields
+    # Lists may come as repeated keys, `txid=A&txid=B`; of a repeated nonce the first counts.
+    fields = {}
+    for name, value in pairs:
+        if name not in fields:
+            fields[name] = value
+        elif name != "nonce":
+            fields[name] += f",{value}"
+    return fields
+
+
+def _read_json(body: bytes) -> Fields:
+    try:
+        read = json.loads(
+            body.decode(), parse_float=str, parse_int=str, parse_constant=_refuse, object_pairs_hook=_first_members
+        )
+        if not isinstance(read, dict):
+            raise Undecodable("the JSON body is no object")
+        fields: Fields = {}
+        for name, value in read.items():
+            _flatten(name, value, fields, 1)
+    except (UnicodeError, json.JSONDecodeError, RecursionError) as error:
+        raise Undecodable(f"the JSON body is malformed: {type(error).__name__}") from error
+    return fields
+
+
+def _refuse(constant: str) -> Any:
+    raise Undecodable(f"{constant} is no JSON")
+
+
+def _first_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(reversed(pairs)) if len({name for name, _ in pairs}) < len(pairs) else dict(pairs)
+
+
+def _flatten(name: str, value: Any, fields: Fields, depth: int) -> None:
+    if depth > NESTING_MAX:
+        raise Undecodable(f"the JSON body is nested deeper than {NESTING_MAX}")
+    if value is None:
+        return
+    if isinstance(value, dict):
+        for member, inner in value.items():
+            _flatten(f"{name}[{member}]", inner, fields, depth + 1)
+    elif isinstance(value, list):
+        if any(isinstance(item, (dict, list)) for item in value):
+            for index, item in enumerate(value):
+                _flatten(f"{name}[{index}]", item, fields, depth + 1)
+        else:
+            fields[_text(name)] = ",".join(_text(item) for item in value if item is not None)
+    else:
+        fields[_text(name)] = _text(value)
+
+
+def _text(value: str | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not value.isascii():
+        value.encode()  # A lone surrogate is no text; it raises UnicodeEncodeError.
+    return value

@@ -1,0 +1,72 @@
+"""What an endpoint is: one declaration that routing, validation, permissions, costs and the coverage table are read off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from mockkraken.catalog import Catalog
+    from mockkraken.clock import Clock
+    from mockkraken.exchange import Account, Exchange
+    from mockkraken.gate.gate import Gate
+    from mockkraken.gate.keys import Key
+    from mockkraken.gate.permissions import Permission
+    from mockkraken.gate.tokens import Tokens
+    from mockkraken.journal.journal import Journal
+    from mockkraken.market import CalmMakers
+    from mockkraken.settings import Settings
+
+
+class Venue(NamedTuple):
+    """The parts of a sandbox that endpoints use."""
+
+    clock: Clock
+    settings: Settings
+    catalog: Catalog
+    exchange: Exchange
+    makers: CalmMakers
+    gate: Gate
+    tokens: Tokens
+    journal: Journal
+
+
+class Caller(NamedTuple):
+    """Who the gate has let in."""
+
+    key: Key
+    account: Account
+
+
+class NoParams(msgspec.Struct):
+    """An endpoint without parameters."""
+
+
+class Public(msgspec.Struct, frozen=True):
+    """A public endpoint, `GET /0/public/<name>`. The handler's result goes into the envelope as it is."""
+
+    name: str
+    handler: Callable[[Venue, Any], Any]
+    params: type[msgspec.Struct] = NoParams
+
+
+class Private(msgspec.Struct, frozen=True):
+    """A private endpoint, `POST /0/private/<name>`.
+
+    `needs` is the key's permission (kraken/10 §3.3), `cost` what a call adds to the key's counter (kraken/10 §4.1).
+    """
+
+    name: str
+    handler: Callable[[Venue, Caller, Any], Any]
+    needs: Permission
+    params: type[msgspec.Struct] = NoParams
+    cost: int = 1
+
+
+class Partial(NamedTuple):
+    """An answer that carries an error and a result together (a Ticker list in which some pairs are unknown)."""
+
+    error: str
+    result: Any

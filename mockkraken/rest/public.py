@@ -1,0 +1,344 @@
+"""The public endpoints. Reference: kraken/20."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from mockkraken import clock, decimals, errors
+from mockkraken.catalog import Pair
+from mockkraken.catalog.assets import asset_entry
+from mockkraken.catalog.records import display, pair_entry
+from mockkraken.clock import MINUTE, SECOND
+from mockkraken.errors import KrakenError
+from mockkraken.exchange import Market
+from mockkraken.exchange.book import Level
+from mockkraken.exchange.tape import Candle
+from mockkraken.rest.endpoint import NoParams, Partial, Public, Venue
+from mockkraken.rest.params import comma_list
+
+DEPTH_MAX, DEPTH_DEFAULT = 500, 100
+TRADES_MAX = 1000
+OHLC_ROWS = 720  # committed rows; the one still forming comes on top [obs, kraken/20 §10]
+DEPTH_VOLUME_DECIMALS = 3  # [obs] kraken/20 §3
+INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
+
+AssetClass = Literal["forex", "currency", "tokenized_asset"]
+
+
+def time(venue: Venue, _: NoParams) -> dict[str, Any]:
+    now = venue.clock.now()
+    return {"unixtime": now // SECOND, "rfc1123": clock.rfc1123(now)}
+
+
+def system_status(venue: Venue, _: NoParams) -> dict[str, str]:
+    now = venue.clock.now()
+    return {"status": "online", "timestamp": clock.rfc3339(now - now % SECOND)}
+
+
+# Assets and pairs
+
+
+class AssetsParams(msgspec.Struct):
+    asset: str | None = None
+    aclass: Literal["currency", "tokenized_asset"] = "currency"
+    asset_version: str = msgspec.field(default="", name="assetVersion")
+
+
+def assets(venue: Venue, params: AssetsParams) -> dict[str, Any]:
+    catalog = venue.catalog
+    if params.asset is None:
+        found = [asset for asset in catalog.assets.values() if asset.aclass == params.aclass and not asset.hidden]
+    else:
+        found = []
+        for name in comma_list(params.asset):
+            asset = catalog.asset(name)
+            if asset is None or asset.hidden or asset.aclass != params.aclass:
+                raise KrakenError(errors.UNKNOWN_ASSET, f"there is no asset {name[:40]!r} of class {params.aclass}")
+            found.append(asset)
+    version1 = _version1(params.asset_version)
+    return dict(sorted((asset.display if version1 else asset.id, asset_entry(asset)) for asset in found))
+
+
+class AssetPairsParams(msgspec.Struct):
+    pair: str | None = None
+    aclass_base: Literal["currency", "tokenized_asset"] = "currency"
+    info: Literal["info", "leverage", "fees", "margin"] = "info"
+    execution_venue: Literal["international", "bitnomial_exchange"] | None = None
+    asset_version: str = msgspec.field(default="", name="assetVersion")
+
+
+def asset_pairs(venue: Venue, params: AssetPairsParams) -> dict[str, Any]:
+    records = venue.catalog.records
+    version1 = _version1(params.asset_version)
+    if params.pair is None:
+        chosen = [
+            (display(record) if version1 else pair_id, record)
+            for pair_id, record in records.items()
+            if record.aclass_base == params.aclass_base
+        ]
+    else:
+        found = [_public_pair(venue, name, params.aclass_base) for name in comma_list(params.pair)]
+        chosen = [(pair.display if version1 else key, records[pair.id]) for pair, key in found]
+    if params.execution_venue is not None:
+        chosen = [(key, record) for key, record in chosen if record.execution_venue == params.execution_venue]
+    return {key: pair_entry(record, version1, params.info) for key, record in sorted(chosen, key=lambda row: row[0])}
+
+
+def _version1(text: str) -> bool:
+    return text in ("1", "true")  # [guess] kraken/20 §2.3
+
+
+def _public_pair(venue: Venue, name: str, asset_class: str) -> tuple[Pair, str]:
+    found = venue.catalog.public_pair(name, tokenized=asset_class == "tokenized_asset")
+    if found is None:
+        raise KrakenError(errors.UNKNOWN_ASSET_PAIR, f"there is no pair {name[:40]!r}")
+    return found
+
+
+class PairParams(msgspec.Struct, kw_only=True):
+    """What the market data of one pair takes."""
+
+    pair: str
+    asset_class: AssetClass = "forex"
+    asset_version: str = msgspec.field(default="", name="assetVersion")
+
+
+def _market(venue: Venue, params: PairParams) -> tuple[Market, str]:
+    """The market asked for and its key in the answer."""
+    if not params.pair:
+        raise KrakenError(errors.INVALID_ARGUMENTS, "pair is empty")
+    pair, key = _public_pair(venue, params.pair, params.asset_class)
+    return venue.exchange.market(pair), pair.display if _version1(params.asset_version) else key
+
+
+# Ticker
+
+
+class TickerParams(msgspec.Struct):
+    pair: str | None = None
+    asset_class: AssetClass = "forex"
+    asset_version: str = msgspec.field(default="", name="assetVersion")
+
+
+def ticker(venue: Venue, params: TickerParams) -> dict[str, Any] | Partial:
+    tokenized = params.asset_class == "tokenized_asset"
+    version1 = _version1(params.asset_version)
+    now = venue.clock.now()
+    rows: dict[str, Any] = {}
+    unknown = False
+    if params.pair is None:
+        pairs = [
+            venue.catalog.pair(pair_id)
+            for pair_id, record in venue.catalog.records.items()
+            if (record.aclass_base == "tokenized_asset") == tokenized
+        ]
+        for pair in sorted(pairs, key=lambda pair: pair.altname):
+            rows[pair.display if version1 else pair.id] = _ticker_row(venue, pair, now)
+        return rows
+    for name in comma_list(params.pair):
+        found = venue.catalog.public_pair(name, tokenized=tokenized)
+        if found is None:
+            unknown = True
+            continue
+        pair, key = found
+        venue.exchange.market(pair)
+        rows[pair.display if version1 else key] = _ticker_row(venue, pair, now)
+    if unknown and not rows:
+        raise KrakenError(errors.UNKNOWN_ASSET_PAIR, f"there is no pair {params.pair[:40]!r}")
+    return Partial(errors.UNKNOWN_ASSET_PAIR, rows) if unknown else rows
+
+
+def _ticker_row(venue: Venue, pair: Pair, now: int) -> dict[str, Any]:
+    """One pair's ticker; a pair that nobody has looked at yet is only glanced at, its market stays closed."""
+    market = venue.exchange.markets.get(pair.id)
+    if market is None:
+        glance = venue.makers.glance(pair)
+        bid, ask, tape = glance.bid, glance.ask, glance.tape
+    else:
+        bid, ask, tape = market.book.best_bid(), market.book.best_ask(), market.tape
+    today, day = tape.today(now), tape.last_day(now)
+    last = tape.last if day else None
+    price, lots = pair.price_text, pair.lot_decimals
+    zero = price(0)
+
+    def best(level: Any) -> list[str]:
+        if level is None:
+            return [zero, "0", "0.000"]
+        whole = max(1, decimals.rescale(level.volume, lots, 0))  # rounding mode is a guess
+        return [price(level.price), str(whole), f"{whole}.000"]
+
+    def both(value: Any, nothing: Any) -> list[Any]:
+        return [value(candle) if candle else nothing for candle in (today, day)]
+
+    return {
+        "a": best(ask),
+        "b": best(bid),
+        "c": [price(last.price), decimals.fmt(last.volume, lots)] if last else [zero, decimals.fmt(0, lots)],
+        "v": both(lambda candle: decimals.fmt(candle.volume, lots), decimals.fmt(0, lots)),
+        "p": both(lambda candle: price(_vwap(candle)), zero),
+        "t": both(lambda candle: candle.count, 0),
+        "l": both(lambda candle: price(candle.low), zero),
+        "h": both(lambda candle: price(candle.high), zero),
+        "o": price(today.open) if today else zero,
+    }
+
+
+def _vwap(candle: Candle) -> int:
+    return decimals.half_up(candle.turnover, candle.volume)
+
+
+# Candles
+
+
+class OHLCParams(PairParams, kw_only=True):
+    interval: int = 1
+    since: int = 0
+
+
+def ohlc(venue: Venue, params: OHLCParams) -> dict[str, Any]:
+    if params.interval not in INTERVALS:
+        raise KrakenError(errors.INVALID_ARGUMENTS, f"interval is {params.interval}; it takes {INTERVALS}")
+    market, key = _market(venue, params)
+    width = params.interval * MINUTE
+    now = venue.clock.now()
+    forming = now - now % width
+    rows = [
+        _candle_row(candle, market.pair)
+        for candle in _candles(market, width, forming)
+        if candle.time > params.since * SECOND or candle.time == forming
+    ]
+    return {key: rows, "last": (forming - width) // SECOND}
+
+
+def _candles(market: Market, width: int, forming: int) -> list[Candle]:
+    """The candles up to the one still forming, gaps filled with the last close, at most as many as are shown."""
+    found: dict[int, Candle] = {}
+    for minute in market.tape.minutes.values():
+        start = minute.time - minute.time % width
+        if start in found:
+            found[start].add(minute)
+        else:
+            found[start] = msgspec.structs.replace(minute, time=start)
+    if not found:
+        return []
+    first = forming - OHLC_ROWS * width
+    earlier = [candle for start, candle in found.items() if start < first]
+    close = earlier[-1].close if earlier else None
+    candles = []
+    for start in range(max(first, min(found)), forming + 1, width):
+        candle = found.get(start)
+        if candle is None:
+            if close is None:
+                continue
+            candle = Candle(start, close, close, close, close)
+        close = candle.close
+        candles.append(candle)
+    return candles
+
+
+def _candle_row(candle: Candle, pair: Pair) -> list[Any]:
+    def price(units: int) -> str:
+        return decimals.fmt(decimals.rescale(units, pair.price_scale, pair.pair_decimals), pair.pair_decimals)
+
+    vwap = price(_vwap(candle)) if candle.volume else price(0)
+    volume = decimals.fmt(candle.volume, pair.lot_decimals)
+    prices = [price(units) for units in (candle.open, candle.high, candle.low, candle.close)]
+    return [candle.time // SECOND, *prices, vwap, volume, candle.count]
+
+
+# Book
+
+
+class DepthParams(PairParams, kw_only=True):
+    count: int = DEPTH_DEFAULT
+
+
+def depth(venue: Venue, params: DepthParams) -> dict[str, Any]:
+    market, key = _market(venue, params)
+    count = min(params.count, DEPTH_MAX) if params.count > 0 else DEPTH_DEFAULT  # 0 and below count as absent [obs]
+    sides = {"asks": market.book.levels("sell"), "bids": market.book.levels("buy")}
+    return {
+        key: {
+            name: [_level_row(level, market.pair) for _, level in zip(range(count), levels, strict=False)]
+            for name, levels in sides.items()
+        }
+    }
+
+
+def _level_row(level: Level, pair: Pair) -> list[Any]:
+    volume = decimals.rescale(level.volume, pair.lot_decimals, DEPTH_VOLUME_DECIMALS)
+    return [pair.price_text(level.price), decimals.fmt(volume, DEPTH_VOLUME_DECIMALS), level.changed // SECOND]
+
+
+# Trades and spreads
+
+
+class TradesParams(PairParams, kw_only=True):
+    since: str = ""
+    count: int = TRADES_MAX
+
+
+def trades(venue: Venue, params: TradesParams) -> dict[str, Any]:
+    market, key = _market(venue, params)
+    since = _since(params.since)
+    count = min(params.count, TRADES_MAX) if params.count > 0 else TRADES_MAX
+    prints = market.tape.prints
+    found = prints[-count:] if since is None else [row for row in prints if row.time > since][:count]
+    last = found[-1].time if found else since or 0
+    pair = market.pair
+    rows = [
+        [
+            pair.price_text(row.price),
+            decimals.fmt(row.volume, pair.lot_decimals),
+            row.time / SECOND,
+            row.side[0],
+            row.ordertype[0],
+            "",
+            row.trade_id,
+        ]
+        for row in found
+    ]
+    return {key: rows, "last": str(last)}
+
+
+def _since(text: str) -> int | None:
+    """A cursor in ns; the magnitude tells seconds, milliseconds and nanoseconds apart [guess, kraken/20 §13]."""
+    if not text:
+        return None
+    try:
+        value = decimals.truncate(text, 0)
+    except decimals.NotADecimal:
+        raise KrakenError(errors.INVALID_ARGUMENTS, f"since is {text[:40]!r}, no number") from None
+    if value >= 10**14:
+        return value
+    return decimals.truncate(text, 9 if value < 10**11 else 6)
+
+
+class SpreadParams(PairParams, kw_only=True):
+    since: int = 0
+
+
+def spread(venue: Venue, params: SpreadParams) -> dict[str, Any]:
+    market, key = _market(venue, params)
+    price = market.pair.price_text
+    rows = [
+        [moment // SECOND, price(bid), price(ask)]
+        for moment, bid, ask in market.spreads
+        if moment // SECOND >= params.since
+    ]
+    return {key: rows, "last": venue.clock.now() // SECOND}
+
+
+ENDPOINTS = (
+    Public("Time", time),
+    Public("SystemStatus", system_status),
+    Public("Assets", assets, AssetsParams),
+    Public("AssetPairs", asset_pairs, AssetPairsParams),
+    Public("Ticker", ticker, TickerParams),
+    Public("OHLC", ohlc, OHLCParams),
+    Public("Depth", depth, DepthParams),
+    Public("Trades", trades, TradesParams),
+    Public("Spread", spread, SpreadParams),
+)

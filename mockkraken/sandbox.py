@@ -1,0 +1,117 @@
+"""The sandbox: one isolated exchange with everything around it, and the one place where the parts are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from mockkraken import decimals
+from mockkraken.catalog import Catalog
+from mockkraken.catalog.world import WorldAccount, world
+from mockkraken.clock import DAY, Clock, parse_time
+from mockkraken.exchange import Account, Exchange
+from mockkraken.gate.gate import Gate
+from mockkraken.gate.keys import KeyRing
+from mockkraken.gate.permissions import ALL
+from mockkraken.gate.tokens import Tokens
+from mockkraken.ids import Ids, generator
+from mockkraken.journal.journal import Journal
+from mockkraken.market import CalmMakers
+from mockkraken.rest.app import RestApp
+from mockkraken.rest.endpoint import Venue
+from mockkraken.settings import Settings
+
+# The rows that give an account its first balances are that much older than the sandbox.
+BEFORE_START = DAY
+
+
+class Sandbox:
+    """One exchange of its own: clock, catalogue, accounts, keys, markets, journal.
+
+    State is touched only on the event loop that serves it.
+
+    Args:
+        name: how it is called among the server's sandboxes.
+        settings: what it starts with, and goes back to at a reset.
+        start: the clock is frozen there (ns); None: it runs with the machine's.
+    """
+
+    def __init__(self, name: str = "default", *, settings: Settings | None = None, start: int | None = None) -> None:
+        self.name = name
+        self._settings = settings or Settings()
+        self._start = start
+        # The server listens here: the clock that its alarm follows is a new one after each reset.
+        self.on_reset: list[Callable[[], None]] = []
+        self._build(self._settings.seed, start)
+        self.rest = RestApp(self.venue)
+
+    def reset(self, *, seed: int | None = None, start: int | None = None) -> None:
+        """Back to the start state of everything; with another seed or start time (ns) if given."""
+        self._build(self._settings.seed if seed is None else seed, self._start if start is None else start)
+        self.rest.venue = self.venue
+        for listener in self.on_reset:
+            listener()
+
+    def _build(self, seed: int, start: int | None) -> None:
+        self.settings = msgspec.structs.replace(self._settings, seed=seed)
+        self.clock = Clock(start)
+        self.catalog = Catalog()
+        self.exchange = Exchange(self.clock, self.settings, self.catalog, Ids(generator(seed, "ids")))
+        self.keys = KeyRing(generator(seed, "keys"))
+        self.tokens = Tokens(generator(seed, "tokens"))
+        self.journal = Journal(self.settings.journal_size, sandbox=self.name)
+        now = self.clock.now()
+        self._open_accounts(now)
+        self._make_keys(now)
+        self.makers = CalmMakers(self.exchange, seed, now, self._largest_balances())
+        self.venue = Venue(
+            clock=self.clock,
+            settings=self.settings,
+            catalog=self.catalog,
+            exchange=self.exchange,
+            makers=self.makers,
+            gate=Gate(self.clock, self.settings, self.keys),
+            tokens=self.tokens,
+            journal=self.journal,
+        )
+
+    def _open_accounts(self, now: int) -> None:
+        before = max(0, now - BEFORE_START)
+        whole = int(world().house_balance)
+        self.exchange.house.balances = {
+            asset.id: whole * 10**asset.decimals for asset in self.catalog.assets.values()
+        }
+        for default in world().accounts:
+            if default.role == "client":
+                self._open_account(default, before)
+
+    def _open_account(self, default: WorldAccount, before: int) -> None:
+        account = self.exchange.open_account(
+            Account(default.name, tier=default.tier, margin=default.margin, iban=default.iban)
+        )
+        for asset_id, text in default.balances.items():
+            asset = self.catalog.assets[asset_id]
+            self.exchange.set_balance(account, asset, decimals.parse(text, asset.decimals), time=before)
+
+    def _make_keys(self, now: int) -> None:
+        for default in world().keys:
+            self.keys.create(
+                default.account,
+                default.name,
+                now=now,
+                api_key=default.api_key,
+                api_secret=default.api_secret,
+                permissions=ALL if default.permissions == "all" else default.permissions,
+                nonce_window=default.nonce_window,
+                ip_allowlist=default.ip_allowlist,
+                valid_until=None if default.valid_until is None else parse_time(default.valid_until),
+            )
+
+    def _largest_balances(self) -> dict[str, int]:
+        largest: dict[str, int] = {}
+        for account in self.exchange.accounts.values():
+            if account.client:
+                for asset, units in account.balances.items():
+                    largest[asset] = max(units, largest.get(asset, 0))
+        return largest
