@@ -130,7 +130,7 @@ class Clock:
             self._base, self._since, self._scale = max(target, self._base), time.monotonic_ns(), scale
 
     def call_at(self, when: int, callback: Callable[[], None]) -> Timer:
-        """Call back when the sandbox's time reaches `when` (ns); those of one moment fire in the order of their making."""
+        """Call back when the sandbox's time reaches `when` (ns); those of one moment fire as they were made."""
         timer = Timer(when, callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         self.on_change()

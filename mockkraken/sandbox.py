@@ -20,6 +20,7 @@ from mockkraken.journal.journal import Journal
 from mockkraken.market import CalmMakers
 from mockkraken.rest.app import RestApp
 from mockkraken.rest.endpoint import Venue
+from mockkraken.rest.rendered import Rendered
 from mockkraken.settings import Settings
 
 # The rows that give an account its first balances are that much older than the sandbox.
@@ -74,14 +75,13 @@ class Sandbox:
             gate=Gate(self.clock, self.settings, self.keys),
             tokens=self.tokens,
             journal=self.journal,
+            rendered=Rendered(),
         )
 
     def _open_accounts(self, now: int) -> None:
         before = max(0, now - BEFORE_START)
         whole = int(world().house_balance)
-        self.exchange.house.balances = {
-            asset.id: whole * 10**asset.decimals for asset in self.catalog.assets.values()
-        }
+        self.exchange.house.balances = {asset.id: whole * 10**asset.decimals for asset in self.catalog.assets.values()}
         for default in world().accounts:
             if default.role == "client":
                 self._open_account(default, before)

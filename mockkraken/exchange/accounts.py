@@ -20,7 +20,7 @@ Tier = Literal["starter", "intermediate", "pro"]
 
 
 class Account:
-    """One account. `house` (the market makers) and `fees` (what the exchange collects) have balances, but no history."""
+    """One account. `house` (the market makers) and `fees` (what the exchange collects) have no history."""
 
     def __init__(
         self, name: str, *, role: Role = "client", tier: Tier = "pro", margin: bool = True, iban: str = ""

@@ -51,7 +51,7 @@ class Book:
     def rest(self, order: Order, now: int) -> None:
         """Put the order's remaining volume at the end of the queue at its limit price."""
         levels = self.bids if order.side == "buy" else self.asks
-        price = order.limit
+        price = order.price
         level = levels.get(price)
         if level is None:
             level = levels[price] = Level(price)

@@ -190,7 +190,7 @@ class Exchange:
         pair = order.market.pair
         total = 0
         for resting, volume in found.fills:
-            cost = pair.cost(resting.limit or 0, volume)
+            cost = pair.cost(resting.price, volume)
             total += rescale(cost, pair.cost_decimals, pair.quote.decimals)
             if not order.fee_in_base:
                 total += rescale(fee_on(cost, order.rate), pair.cost_decimals, pair.quote.decimals)
@@ -234,7 +234,7 @@ class Exchange:
         """Trade `volume` at the maker's price: the orders, both accounts and the tape."""
         market = taker.market
         pair = market.pair
-        price = maker.limit or 0
+        price = maker.price
         cost = pair.cost(price, volume)
 
         market.book.reduce(maker, volume, now)
@@ -364,7 +364,7 @@ class Exchange:
         market.book.reduce(order, order.remaining, now)
         self._touched[market.pair.id] = market
         for listener in self.events.book:
-            listener(market, order.side, order.limit or 0)
+            listener(market, order.side, order.price)
         self._end(order, now, "canceled", reason)
 
     def _rest(self, order: Order, now: int) -> None:
@@ -372,7 +372,7 @@ class Exchange:
         market.book.rest(order, now)
         self._touched[market.pair.id] = market
         for listener in self.events.book:
-            listener(market, order.side, order.limit or 0)
+            listener(market, order.side, order.price)
 
     def _rate(self, account: Account, ladder: fees.Ladder, now: int) -> int:
         """The account's rate on a ladder now; the house pays nothing."""

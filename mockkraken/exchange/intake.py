@@ -7,17 +7,16 @@ first that fails answers.
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from typing import TypeVar, get_args
 
 import msgspec
 
 from mockkraken import clock, decimals, errors
 from mockkraken.catalog import Pair
 from mockkraken.errors import KrakenError, invalid_arguments
-from mockkraken.exchange import orders
 from mockkraken.exchange.accounts import Account
 from mockkraken.exchange.market import Market
-from mockkraken.exchange.orders import Order, OrderType, SelfTrade, TimeInForce
+from mockkraken.exchange.orders import Order, OrderType, SelfTrade, Side, TimeInForce
 from mockkraken.settings import Settings
 
 VOLUME_MAX = 10**15  # [guess] base units; above is "absurd", kraken/30 §5.2
@@ -28,6 +27,12 @@ DEADLINE_MIN, DEADLINE_MAX = 2 * clock.SECOND, 60 * clock.SECOND  # [doc] kraken
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _INT32 = re.compile(r"-?[0-9]{1,10}")
 _FLAGS = frozenset(("post", "fcib", "fciq", "nompp", "viqc"))
+_ORDER_TYPES: tuple[OrderType, ...] = get_args(OrderType)
+_SIDES: tuple[Side, ...] = get_args(Side)
+_TIMES_IN_FORCE: tuple[TimeInForce, ...] = get_args(TimeInForce)
+_SELF_TRADES: tuple[SelfTrade, ...] = get_args(SelfTrade)
+
+T = TypeVar("T", bound=str)
 
 
 class OrderRequest(msgspec.Struct, kw_only=True):
@@ -62,14 +67,14 @@ def read_order(request: OrderRequest, account: Account, market: Market, settings
     pair = market.pair
     flags = _flag_tokens(request.oflags)
     _check_status(pair, request, flags)
-    ordertype = _one_of(OrderType, request.ordertype, "ordertype")
-    side = _one_of(orders.Side, request.type, "type")
+    ordertype = _one_of(_ORDER_TYPES, request.ordertype, "ordertype")
+    side = _one_of(_SIDES, request.type, "type")
     volume = _volume(request.volume, pair)
     limit = _limit_price(request.price, pair) if ordertype == "limit" else None
     _check_flags(flags, ordertype)
     time_in_force = _time_in_force(request, ordertype, flags)
     _check_unoffered(request)
-    stptype = _one_of(SelfTrade, request.stptype or "cancel-newest", "stptype")
+    stptype = _one_of(_SELF_TRADES, request.stptype or "cancel-newest", "stptype")
     userref, cl_ord_id = _references(request, account)
     order = Order(
         account=account,
@@ -92,10 +97,16 @@ def read_order(request: OrderRequest, account: Account, market: Market, settings
     return order
 
 
-def _one_of(kind: Any, text: str | None, name: str) -> Any:
-    if text not in get_args(kind):
-        raise KrakenError(invalid_arguments(name), f"{name} is {text!r}; it takes {', '.join(get_args(kind))}")
-    return text
+def _one_of(offered: tuple[T, ...], text: str | None, name: str) -> T:
+    for known in offered:
+        if text == known:
+            return known
+    raise KrakenError(invalid_arguments(name), f"{name} is {_shown(text)}; it takes {', '.join(offered)}")
+
+
+def _shown(text: str | None) -> str:
+    """A client's text in a reason, cut to a bearable length."""
+    return repr(text if text is None else text[:40])
 
 
 def _flag_tokens(oflags: str | None) -> frozenset[str]:
@@ -122,7 +133,7 @@ def _volume(text: str | None, pair: Pair) -> int:
         if not text.strip("0.") or volume > VOLUME_MAX * 10**pair.lot_decimals:
             raise decimals.NotADecimal
     except decimals.NotADecimal:
-        reason = f"volume is {text!r}; it takes a decimal number above 0 and at most {VOLUME_MAX}"
+        reason = f"volume is {_shown(text)}; it takes a decimal number above 0 and at most {VOLUME_MAX}"
         raise KrakenError(invalid_arguments("volume"), reason) from None
     return volume
 
@@ -136,12 +147,12 @@ def _limit_price(text: str | None, pair: Pair) -> int:
             raise decimals.NotADecimal
         price = decimals.parse(text, pair.pair_decimals)
     except decimals.NotADecimal:
-        raise KrakenError(errors.INVALID_PRICE_ARGUMENT, f"price is {text!r}, no plain decimal number") from None
+        raise KrakenError(errors.INVALID_PRICE_ARGUMENT, f"price is {_shown(text)}, no plain decimal number") from None
     except decimals.TooManyDecimals:
         message = errors.too_many_price_decimals(pair.wsname, pair.pair_decimals)
-        raise KrakenError(message, f"price is {text!r}") from None
+        raise KrakenError(message, f"price is {_shown(text)}") from None
     if not 0 < price <= PRICE_MAX * 10**pair.pair_decimals:
-        raise KrakenError(errors.INVALID_PRICE, f"price is {text!r}; it lies above 0 and at most at {PRICE_MAX}")
+        raise KrakenError(errors.INVALID_PRICE, f"price is {_shown(text)}; it lies above 0 and at most at {PRICE_MAX}")
     return price * int(10 ** (pair.price_scale - pair.pair_decimals))
 
 
@@ -149,7 +160,7 @@ def _check_flags(flags: frozenset[str], ordertype: OrderType) -> None:
     if not flags:
         return
     if flags - _FLAGS or {"fcib", "fciq"} <= flags:
-        raise KrakenError(invalid_arguments("oflags"), f"oflags are {', '.join(sorted(flags))}")
+        raise KrakenError(invalid_arguments("oflags"), f"oflags are {_shown(', '.join(sorted(flags)))}")
     if "post" in flags and ordertype != "limit":
         raise KrakenError(invalid_arguments("postonly"), f"a {ordertype} order can't be post-only")
     if "viqc" in flags:
@@ -157,8 +168,7 @@ def _check_flags(flags: frozenset[str], ordertype: OrderType) -> None:
 
 
 def _time_in_force(request: OrderRequest, ordertype: OrderType, flags: frozenset[str]) -> TimeInForce:
-    text = (request.timeinforce or "gtc").lower()
-    time_in_force = _one_of(TimeInForce, text, "timeinforce")
+    time_in_force = _one_of(_TIMES_IN_FORCE, (request.timeinforce or "gtc").lower(), "timeinforce")
     if time_in_force == "fok" and ordertype == "market":
         raise KrakenError(invalid_arguments("timeinforce"), "fill or kill needs a limit price")
     if time_in_force != "gtc" and "post" in flags:
@@ -167,15 +177,21 @@ def _time_in_force(request: OrderRequest, ordertype: OrderType, flags: frozenset
 
 
 def _check_unoffered(request: OrderRequest) -> None:
-    """Arguments that belong to triggered, timed, iceberg, margin or conditional orders: never on a market or limit order."""
+    """Arguments of triggered, timed, iceberg, margin and conditional orders, which are not offered."""
     if request.starttm not in (None, "", "0"):
-        raise KrakenError(invalid_arguments("starttm"), f"starttm is {request.starttm!r}; only 0 (now) is offered")
+        raise KrakenError(
+            invalid_arguments("starttm"), f"starttm is {_shown(request.starttm)}; only 0 (now) is offered"
+        )
     if request.expiretm not in (None, "", "0"):
-        raise KrakenError(invalid_arguments("expiretm"), f"expiretm is {request.expiretm!r}; only 0 (none) is offered")
+        raise KrakenError(
+            invalid_arguments("expiretm"), f"expiretm is {_shown(request.expiretm)}; only 0 (none) is offered"
+        )
     if request.trigger:
         raise KrakenError(invalid_arguments("trigger"), "only triggered orders have a trigger")
     if request.leverage not in (None, "", "none", "0"):
-        raise KrakenError(invalid_arguments("leverage"), f"leverage is {request.leverage!r}; only none is offered")
+        raise KrakenError(
+            invalid_arguments("leverage"), f"leverage is {_shown(request.leverage)}; only none is offered"
+        )
     if request.displayvol:
         raise KrakenError(invalid_arguments("display-volume"), "only iceberg orders have a display volume")
     if request.close:
@@ -185,7 +201,7 @@ def _check_unoffered(request: OrderRequest) -> None:
 
 
 def _references(request: OrderRequest, account: Account) -> tuple[int | None, str | None]:
-    """userref and cl_ord_id, at most one of them (kraken/30 §2.6)."""
+    """Read userref and cl_ord_id, at most one of them (kraken/30 §2.6)."""
     userref = read_userref(request.userref) if request.userref else None
     if request.cl_ord_id is None:
         return userref, None

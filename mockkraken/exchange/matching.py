@@ -1,6 +1,7 @@
 """What an incoming order would meet: price-time priority, self-trade prevention, nothing changed yet.
 
-Planning and doing are apart so that every check (funds, fill or kill, post only) sees the outcome before anything moves.
+Planning and doing are apart so that each check (funds, fill or kill, post only) knows the outcome before anything
+moves.
 Reference: kraken/30 §8.1, §8.8.
 """
 

@@ -78,6 +78,13 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
         return self.side == "buy"
 
     @property
+    def price(self) -> int:
+        """The limit price of an order that has one; the price of its fills while it rests."""
+        if self.limit is None:
+            raise ValueError("a market order has no price")
+        return self.limit
+
+    @property
     def remaining(self) -> int:
         return self.vol - self.vol_exec
 
@@ -97,9 +104,7 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
             if not self.fee_in_base:
                 return rescale(volume, pair.lot_decimals, pair.base.decimals)
             return rescale(volume * (RATE_ONE + self.rate), pair.lot_decimals + 6, pair.base.decimals)
-        if self.limit is None:
-            raise ValueError("a market buy needs what the book asks for, not a price times a volume")
-        exact = volume * self.limit
+        exact = volume * self.price
         if self.fee_in_base:
             return rescale(exact, pair.price_scale + pair.lot_decimals, pair.quote.decimals)
         return rescale(exact * (RATE_ONE + self.rate), pair.price_scale + pair.lot_decimals + 6, pair.quote.decimals)
@@ -113,10 +118,3 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
 def fee_on(cost: int, rate: int) -> int:
     """Fee of a fill: cost times rate, half up at the cost's own decimals (kraken/30 §8.10)."""
     return half_up(cost * rate, RATE_ONE)
-
-
-def average_price(cost: int, volume: int, *, cost_decimals: int, lot_decimals: int, places: int) -> int:
-    """cost / volume, half up, in units of 10**-places; 0 when nothing was executed."""
-    if not volume:
-        return 0
-    return half_up(cost * 10 ** (lot_decimals + places), volume * 10**cost_decimals)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from sys import intern
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -21,6 +20,7 @@ Outcome = Literal["accepted", "refused", "faulted"]
 _LONGEST_NONCE = 64
 _LONGEST_TEXT = 200
 _LONGEST_REASON = 1000
+_TEXTS = 1000
 
 
 class Record(msgspec.Struct, gc=False):
@@ -58,6 +58,8 @@ class Journal:
         self._sandbox = sandbox
         self._records: deque[Record] = deque(maxlen=size)
         self._last = 0  # number of the newest record
+        # Few clients send many requests: what is read anew from each (its address, its User-Agent) is kept once.
+        self._texts: dict[str, str] = {}
         self._cleared = 0  # number of the newest record when the journal was last cleared
 
     def __len__(self) -> int:
@@ -109,16 +111,16 @@ class Journal:
             reason = reason[: _LONGEST_REASON - 1] + "…"
         if "?" in endpoint:
             endpoint = endpoint.partition("?")[0]
-        # Few clients send many requests: what is read anew from each is kept once.
+        texts = self._texts
         self._records.append(
             Record(
                 time,
                 transport,
-                intern(remote[:_LONGEST_TEXT]),
+                texts.get(remote) or self._kept_once(remote),
                 account,
                 key,
                 api_key,
-                intern(endpoint[:_LONGEST_TEXT]),
+                texts.get(endpoint) or self._kept_once(endpoint),
                 nonce,
                 http_status,
                 outcome,
@@ -127,7 +129,7 @@ class Journal:
                 reason,
                 scenario,
                 duration_us,
-                None if user_agent is None else intern(user_agent[:_LONGEST_TEXT]),
+                None if user_agent is None else texts.get(user_agent) or self._kept_once(user_agent),
             )
         )
         self._last += 1
@@ -183,6 +185,12 @@ class Journal:
     def resize(self, size: int) -> None:
         """Keep `size` records from now on; of those that are here, the newest."""
         self._records = deque(self._records, maxlen=size)
+
+    def _kept_once(self, text: str) -> str:
+        if len(self._texts) >= _TEXTS:
+            self._texts.clear()
+        short = text[:_LONGEST_TEXT]
+        return self._texts.setdefault(short, short)
 
     def _shown(self, seq: int, record: Record) -> dict[str, Any]:
         row = msgspec.structs.asdict(record)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mockkraken.decimals import rescale
+from mockkraken.exchange.book import Level
 from mockkraken.exchange.tape import Tape
 from mockkraken.ids import Ids, generator
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from mockkraken.exchange.orders import Side
 
 LEVELS = 100  # a side
-BAND = 110  # The levels spread over 1/BAND of the price: just under 1 %, which must hold enough for the default balances.
+BAND = (
+    110  # The levels spread over 1/BAND of the price: just under 1 %, which must hold enough for the default balances.
+)
+PART_OF_A_DAY = 20  # ... and never less than that part of a recorded day's volume.
 PLENTY = 2  # Each side's depth within the band, as a multiple of the largest default balance that may come.
 SIDES: tuple[Side, Side] = ("buy", "sell")
 
@@ -33,10 +38,10 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class Glance(msgspec.Struct, frozen=True):
-    """What a pair that nobody has looked at would show: the best quotes and the tape."""
+    """The surface of a market: its best quotes and its tape."""
 
-    bid: Quote | None
-    ask: Quote | None
+    bid: Quote | Level | None
+    ask: Quote | Level | None
     tape: Tape
 
 
@@ -85,7 +90,10 @@ class CalmMakers:
         rng = generator(self._seed, f"market/{pair.id}/{side}")
         bid, ask = reference.bid, reference.ask
         if not bid or not ask or bid >= ask:
-            bid, ask = reference.last - reference.last % pair.tick, reference.last - reference.last % pair.tick + pair.tick
+            bid, ask = (
+                reference.last - reference.last % pair.tick,
+                reference.last - reference.last % pair.tick + pair.tick,
+            )
         band = max(1, ask // BAND // pair.tick)
         within = min(band, LEVELS)
         step = max(1, band // LEVELS)
@@ -100,10 +108,10 @@ class CalmMakers:
 
     def _demand(self, pair: Pair, price: int) -> int:
         """The most that default balances could buy or sell at once, and never less than a bit of a day's trading."""
-        lot = 10**pair.lot_decimals
-        base = self._largest.get(pair.base.id, 0) * lot // 10**pair.base.decimals
-        quote = self._largest.get(pair.quote.id, 0) * lot * 10**pair.price_scale // (price * 10**pair.quote.decimals)
-        return max(base, quote, pair.reference.daily_volume // 20)
+        lots: int = 10**pair.lot_decimals
+        base = rescale(self._largest.get(pair.base.id, 0), pair.base.decimals, pair.lot_decimals)
+        money = rescale(self._largest.get(pair.quote.id, 0), pair.quote.decimals, pair.price_scale)
+        return max(base, money * lots // price, pair.reference.daily_volume // PART_OF_A_DAY)
 
     def _open(self, market: Market) -> None:
         pair = market.pair

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -26,6 +26,9 @@ from mockkraken.rest.trading import trading_pair
 
 ORDERS_MAX, TRADES_MAX, LEDGERS_MAX = 50, 20, 20  # ids a query takes, kraken/40 §1.8, §1.11, §1.14
 MONEY_DECIMALS = 4  # of TradeBalance and TradeVolume
+
+_OPEN: Final = "query-open-trades"
+_CLOSED: Final = "query-closed-trades"
 
 # Balances
 
@@ -92,7 +95,7 @@ def _haircut(value: int, asset: Asset) -> int:
 
 def _unexecuted(venue: Venue, order: Order, into: Asset) -> int:
     pair = order.market.pair
-    cost = pair.cost(order.limit or 0, order.remaining)
+    cost = pair.cost(order.price, order.remaining)
     value = venue.exchange.valuation.value(cost, pair.quote, into, MONEY_DECIMALS, places_of=pair.cost_decimals)
     return value or 0
 
@@ -162,8 +165,7 @@ def query_orders(venue: Venue, caller: Caller, params: QueryOrdersParams) -> dic
         order = caller.account.orders.get(txid)
         if order is None or not _referred(order, params):
             continue
-        needed = "query-closed-trades" if order.closetm else "query-open-trades"
-        if needed in caller.key.permissions:
+        if (_CLOSED if order.closetm else _OPEN) in caller.key.permissions:
             rows[txid] = order_row(order, trades=params.trades, consolidated=params.consolidate_taker)
     return rows
 
@@ -218,10 +220,22 @@ def query_trades(venue: Venue, caller: Caller, params: QueryTradesParams) -> dic
 
 # Ledger
 
-LEDGER_TYPES = frozenset(
-    "all trade deposit withdrawal transfer margin adjustment rollover credit settled staking dividend sale "
-    "nft_rebate".split()
-)
+LedgerType = Literal[
+    "all",
+    "trade",
+    "deposit",
+    "withdrawal",
+    "transfer",
+    "margin",
+    "adjustment",
+    "rollover",
+    "credit",
+    "settled",
+    "staking",
+    "dividend",
+    "sale",
+    "nft_rebate",
+]
 
 
 class LedgersParams(PageParams, kw_only=True):
@@ -234,7 +248,7 @@ def ledgers(venue: Venue, caller: Caller, params: LedgersParams) -> dict[str, An
     book = caller.account.ledger
     within = bounds(params, lambda entry_id: entry.time if (entry := book.get(entry_id)) else None)
     kinds = frozenset(comma_list(params.type))
-    if not kinds <= LEDGER_TYPES:
+    if not kinds.issubset(get_args(LedgerType)):
         raise KrakenError(invalid_arguments("type"), f"type is {params.type[:40]!r}")
     assets = _ledger_assets(venue, params.asset)
 
@@ -354,8 +368,6 @@ def get_api_key_info(venue: Venue, caller: Caller, _: NoParams) -> dict[str, Any
 def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
-
-_OPEN, _CLOSED = "query-open-trades", "query-closed-trades"
 
 ENDPOINTS = (
     Private("Balance", balance, all_of("query-funds"), BalanceParams),

@@ -45,7 +45,19 @@ ROUTES = {path_of(endpoint).encode(): endpoint for endpoint in ENDPOINTS}
 class _Call:
     """One request while it is being answered, and what the journal will say of it."""
 
-    __slots__ = ("body", "check", "credentials", "endpoint", "error", "headers", "method", "path", "query", "reason", "remote")
+    __slots__ = (
+        "body",
+        "check",
+        "credentials",
+        "endpoint",
+        "error",
+        "headers",
+        "method",
+        "path",
+        "query",
+        "reason",
+        "remote",
+    )
 
     def __init__(self, scope: Scope, body: bytes) -> None:
         self.method: str = scope["method"]

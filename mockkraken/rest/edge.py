@@ -1,4 +1,4 @@
-"""The edge before the API: refusals in HTTP and HTML, as a proxy in front of Kraken words them. Reference: kraken/10 §1.9."""
+"""The edge before the API: refusals in HTTP and HTML, as a proxy in front of Kraken words them (kraken/10 §1.9)."""
 
 from __future__ import annotations
 

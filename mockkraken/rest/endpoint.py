@@ -1,4 +1,4 @@
-"""What an endpoint is: one declaration that routing, validation, permissions, costs and the coverage table are read off."""
+"""What an endpoint is: one declaration for routing, validation, permission, cost and the coverage table."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mockkraken.gate.tokens import Tokens
     from mockkraken.journal.journal import Journal
     from mockkraken.market import CalmMakers
+    from mockkraken.rest.rendered import Rendered
     from mockkraken.settings import Settings
 
 
@@ -31,6 +32,7 @@ class Venue(NamedTuple):
     gate: Gate
     tokens: Tokens
     journal: Journal
+    rendered: Rendered
 
 
 class Caller(NamedTuple):

@@ -25,10 +25,15 @@ _INT_DIGITS = 18
 
 class _Field(NamedTuple):
     name: str
-    wire: str
     read: Callable[[str], Any]
-    required: bool
-    many: bool
+
+
+class _Plan(NamedTuple):
+    """A Struct's fields by their names on the wire; which are needed, and which are lists."""
+
+    fields: dict[str, _Field]
+    required: tuple[str, ...]
+    lists: tuple[str, ...]
 
 
 def read(kind: type[S], fields: Fields, *, named: bool) -> S:
@@ -42,39 +47,37 @@ def read(kind: type[S], fields: Fields, *, named: bool) -> S:
     Raises:
         KrakenError: a required field is missing, or a text is none of what the field takes.
     """
+    plan = _plan(kind)
+    for wire in plan.lists:
+        if wire not in fields and (joined := _bracketed(wire, fields)) is not None:
+            fields = {**fields, wire: joined}
+    for wire in plan.required:
+        if wire not in fields:
+            raise _refusal(wire, named, "is missing")
     values = {}
-    for field in _plan(kind):
-        text = fields.get(field.wire)
-        if text is None and field.many:
-            text = _bracketed(field.wire, fields)
-        if text is None:
-            if field.required:
-                raise _refusal(field, named, "is missing")
-            continue
-        try:
-            values[field.name] = field.read(text)
-        except ValueError as error:
-            raise _refusal(field, named, f"is {text[:40]!r}; {error}") from None
+    for wire, text in fields.items():
+        field = plan.fields.get(wire)
+        if field is not None:
+            try:
+                values[field.name] = field.read(text)
+            except ValueError as error:
+                raise _refusal(wire, named, f"is {text[:40]!r}; {error}") from None
     return kind(**values)
 
 
-def _refusal(field: _Field, named: bool, what: str) -> KrakenError:
-    message = invalid_arguments(field.wire) if named else errors.INVALID_ARGUMENTS
-    return KrakenError(message, f"{field.wire} {what}")
+def _refusal(wire: str, named: bool, what: str) -> KrakenError:
+    message = invalid_arguments(wire) if named else errors.INVALID_ARGUMENTS
+    return KrakenError(message, f"{wire} {what}")
 
 
 @cache
-def _plan(kind: type[msgspec.Struct]) -> tuple[_Field, ...]:
+def _plan(kind: type[msgspec.Struct]) -> _Plan:
     hints = get_type_hints(kind)
-    return tuple(
-        _Field(
-            field.name,
-            field.encode_name,
-            _reader(hints[field.name]),
-            field.required,
-            get_origin(_bare(hints[field.name])) is list,
-        )
-        for field in msgspec.structs.fields(kind)
+    known = msgspec.structs.fields(kind)
+    return _Plan(
+        {field.encode_name: _Field(field.name, _reader(hints[field.name])) for field in known},
+        tuple(field.encode_name for field in known if field.required),
+        tuple(field.encode_name for field in known if get_origin(_bare(hints[field.name])) is list),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -13,15 +14,14 @@ from mockkraken.catalog.records import display, pair_entry
 from mockkraken.clock import MINUTE, SECOND
 from mockkraken.errors import KrakenError
 from mockkraken.exchange import Market
-from mockkraken.exchange.book import Level
 from mockkraken.exchange.tape import Candle
+from mockkraken.market import Glance
 from mockkraken.rest.endpoint import NoParams, Partial, Public, Venue
 from mockkraken.rest.params import comma_list
 
 DEPTH_MAX, DEPTH_DEFAULT = 500, 100
 TRADES_MAX = 1000
 OHLC_ROWS = 720  # committed rows; the one still forming comes on top [obs, kraken/20 §10]
-DEPTH_VOLUME_DECIMALS = 3  # [obs] kraken/20 §3
 INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 
 AssetClass = Literal["forex", "currency", "tokenized_asset"]
@@ -150,14 +150,21 @@ def ticker(venue: Venue, params: TickerParams) -> dict[str, Any] | Partial:
     return Partial(errors.UNKNOWN_ASSET_PAIR, rows) if unknown else rows
 
 
-def _ticker_row(venue: Venue, pair: Pair, now: int) -> dict[str, Any]:
+def _ticker_row(venue: Venue, pair: Pair, now: int) -> msgspec.Raw:
     """One pair's ticker; a pair that nobody has looked at yet is only glanced at, its market stays closed."""
     market = venue.exchange.markets.get(pair.id)
     if market is None:
-        glance = venue.makers.glance(pair)
-        bid, ask, tape = glance.bid, glance.ask, glance.tape
-    else:
-        bid, ask, tape = market.book.best_bid(), market.book.best_ask(), market.tape
+        # Its numbers change only when the opening print leaves today or the last 24 hours, on a minute's turn.
+        return venue.rendered.answer(
+            ("glance", pair.id), now // MINUTE, lambda: _ticker(pair, venue.makers.glance(pair), now)
+        )
+    shown = Glance(market.book.best_bid(), market.book.best_ask(), market.tape)
+    version = (market.book.version, len(market.tape.prints), now // MINUTE)
+    return venue.rendered.answer(("ticker", pair.id), version, lambda: _ticker(pair, shown, now))
+
+
+def _ticker(pair: Pair, shown: Glance, now: int) -> dict[str, Any]:
+    bid, ask, tape = shown.bid, shown.ask, shown.tape
     today, day = tape.today(now), tape.last_day(now)
     last = tape.last if day else None
     price, lots = pair.price_text, pair.lot_decimals
@@ -258,18 +265,15 @@ class DepthParams(PairParams, kw_only=True):
 def depth(venue: Venue, params: DepthParams) -> dict[str, Any]:
     market, key = _market(venue, params)
     count = min(params.count, DEPTH_MAX) if params.count > 0 else DEPTH_DEFAULT  # 0 and below count as absent [obs]
-    sides = {"asks": market.book.levels("sell"), "bids": market.book.levels("buy")}
-    return {
-        key: {
-            name: [_level_row(level, market.pair) for _, level in zip(range(count), levels, strict=False)]
-            for name, levels in sides.items()
-        }
-    }
 
+    def render() -> msgspec.Raw:
+        asks, bids = (
+            ",".join([venue.rendered.level(level, market.pair) for level in islice(market.book.levels(side), count)])
+            for side in ("sell", "buy")
+        )
+        return msgspec.Raw(f'{{"asks":[{asks}],"bids":[{bids}]}}')
 
-def _level_row(level: Level, pair: Pair) -> list[Any]:
-    volume = decimals.rescale(level.volume, pair.lot_decimals, DEPTH_VOLUME_DECIMALS)
-    return [pair.price_text(level.price), decimals.fmt(volume, DEPTH_VOLUME_DECIMALS), level.changed // SECOND]
+    return {key: venue.rendered.answer(("depth", market.pair.id, count), market.book.version, render)}
 
 
 # Trades and spreads

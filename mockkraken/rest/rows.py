@@ -1,4 +1,4 @@
-"""Orders, trades and ledger entries as REST shows them, digit for digit. Reference: kraken/30 §7 and §9, kraken/40 §1."""
+"""Orders, trades and ledger entries as REST shows them, digit for digit (kraken/30 §7 and §9, kraken/40 §1)."""
 
 from __future__ import annotations
 

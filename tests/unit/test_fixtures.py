@@ -172,5 +172,6 @@ class TestWorld:
         }
 
     def test_permissions_are_kraken_codes(self, start: World) -> None:
-        for holder in (*start.keys, *start.profiles.values()):
-            assert holder.permissions == "all" or set(holder.permissions) <= CODES
+        granted = [key.permissions for key in start.keys]
+        granted += [profile.permissions for profile in start.profiles.values()]
+        assert all(permissions == "all" or set(permissions) <= CODES for permissions in granted)

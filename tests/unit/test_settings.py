@@ -1,0 +1,164 @@
+"""Settings: their defaults, what they take, and that a change is whole or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from mockkraken.settings import SettingError, Settings
+
+# Changing one of these changes what users' tests see: say so in the changelog.
+DEFAULTS = {
+    "seed": 0,
+    "dialect": "documented",
+    "journal_size": 10_000,
+    "signature_mismatch_error": None,
+    "below_ordermin_error": None,
+    "gone_order_error": None,
+    "api_key_info_case": None,
+    "ip_denied_error": "EAPI:Invalid key",
+    "window_inclusive": True,
+    "accept_duplicates_in_window": False,
+    "nonce_consumed_on_later_failure": True,
+    "public_post_response": "405",
+    "require_user_agent": False,
+    "post_only_crossing": "error",
+    "market_price_protection": "10",
+}
+
+
+def test_defaults_are_locked() -> None:
+    assert msgspec.structs.asdict(Settings()) == DEFAULTS
+    assert msgspec.structs.asdict(Settings.of()) == DEFAULTS
+
+
+def test_settings_of_sandboxes_are_their_own() -> None:
+    one, other = Settings(), Settings()
+    one.patch({"dialect": "observed"})
+    assert other.dialect == "documented"
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("name", "value", "taken"),
+        [
+            ("dialect", "observed", "observed"),
+            ("journal_size", 1, 1),
+            ("journal_size", "500", 500),
+            ("window_inclusive", False, False),
+            ("window_inclusive", "false", False),
+            ("window_inclusive", "0", False),
+            ("require_user_agent", "true", True),
+            ("require_user_agent", "1", True),
+            ("public_post_response", "404", "404"),
+            ("public_post_response", 404, "404"),
+            ("public_post_response", "allow", "allow"),
+            ("market_price_protection", "off", "off"),
+            ("market_price_protection", 5, "5"),
+            ("market_price_protection", 2.5, "2.5"),
+            ("ip_denied_error", "EGeneral:Permission denied", "EGeneral:Permission denied"),
+            ("api_key_info_case", "both", "both"),
+            ("post_only_crossing", "cancel", "cancel"),
+        ],
+    )
+    def test_taken(self, name: str, value: object, taken: object) -> None:
+        assert getattr(Settings.of(**{name: value}), name) == taken
+        settings = Settings()
+        settings.patch({name: value})
+        assert getattr(settings, name) == taken
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("dialect", "guessed"),
+            ("dialect", ""),
+            ("journal_size", 0),
+            ("journal_size", 10_000_001),
+            ("journal_size", "many"),
+            ("journal_size", True),
+            ("window_inclusive", "perhaps"),
+            ("window_inclusive", 2),
+            ("public_post_response", "200"),
+            ("public_post_response", 200),
+            ("market_price_protection", "ten"),
+            ("market_price_protection", -1),
+            ("market_price_protection", True),
+            ("market_price_protection", "10\n"),
+            ("market_price_protection", "10%"),
+            ("ip_denied_error", "EAPI:Invalid keys"),
+            ("ip_denied_error", "EAPI:Invalid key\n"),
+            ("ip_denied_error", "xEAPI:Invalid key"),
+            ("gone_order_error", "EAPI:Invalid key"),
+            ("api_key_info_case", "kebab"),
+            ("post_only_crossing", ["error"]),
+            ("no_such_setting", 1),
+            ("patch", 1),
+            ("Dialect", "observed"),
+        ],
+    )
+    def test_refused_by_name(self, name: str, value: object) -> None:
+        with pytest.raises(SettingError, match=name) as refusal:
+            Settings.of(**{name: value})
+        assert refusal.value.field == name
+        settings = Settings()
+        with pytest.raises(SettingError):
+            settings.patch({name: value})
+        assert settings == Settings()
+
+
+class TestPatch:
+    def test_all_or_nothing(self) -> None:
+        settings = Settings()
+        with pytest.raises(SettingError):
+            settings.patch({"journal_size": 5, "dialect": "guessed"})
+        assert settings == Settings()
+
+    @pytest.mark.parametrize("name", sorted(DEFAULTS.keys() - {"seed"}))
+    def test_none_puts_one_back(self, name: str) -> None:
+        changes: dict[str, Any] = {
+            "dialect": "observed",
+            "journal_size": 5,
+            "signature_mismatch_error": "EAPI:Invalid key",
+            "below_ordermin_error": "EOrder:Order minimum not met",
+            "gone_order_error": "EOrder:Invalid order",
+            "api_key_info_case": "both",
+            "ip_denied_error": "EGeneral:Permission denied",
+            "window_inclusive": False,
+            "accept_duplicates_in_window": True,
+            "nonce_consumed_on_later_failure": False,
+            "public_post_response": "allow",
+            "require_user_agent": True,
+            "post_only_crossing": "cancel",
+            "market_price_protection": "off",
+        }
+        settings = Settings.of(**changes)
+        assert getattr(settings, name) == changes[name] != DEFAULTS[name]
+        settings.patch({name: None})
+        assert msgspec.structs.asdict(settings) == {"seed": 0, **changes, name: DEFAULTS[name]}
+
+    def test_an_override_lasts_until_it_is_put_back(self) -> None:
+        settings = Settings.of(dialect="observed", gone_order_error="EOrder:Unknown order")
+        assert settings.by_dialect("gone_order_error") == "EOrder:Unknown order"
+        settings.patch({"gone_order_error": None})
+        assert settings.by_dialect("gone_order_error") == "EOrder:Invalid order"
+
+
+class TestSeed:
+    @pytest.mark.parametrize(("value", "seed"), [(7, 7), ("7", 7), (-1, -1), (2**80, 2**80)])
+    def test_is_given_at_the_start(self, value: object, seed: int) -> None:
+        assert Settings.of(seed=value).seed == seed
+
+    @pytest.mark.parametrize("value", ["x", 1.5, None, [1]])
+    def test_is_an_integer(self, value: object) -> None:
+        with pytest.raises(SettingError) as refusal:
+            Settings.of(seed=value)
+        assert refusal.value.field == "seed"
+
+    @pytest.mark.parametrize("value", [8, None])
+    def test_changes_with_a_reset_only(self, value: object) -> None:
+        settings = Settings.of(seed=7)
+        with pytest.raises(SettingError, match="reset"):
+            settings.patch({"seed": value})
+        assert settings.seed == 7
