@@ -101,8 +101,7 @@ class Clock:
             at = _in_range(at)
         self._run(scale=0)
         if at is not None:
-            # Between the look and the stop a running clock may have passed `at`.
-            self._move_to(max(at, self._base))
+            self._move_to(at)
 
     def advance(self, span: int) -> None:
         """Move forward by `span` ns and fire, in order, each timer that falls due on the way."""
@@ -127,6 +126,7 @@ class Clock:
         try:
             self._fire_until(target)
         finally:
+            # A running clock, or a timer that moved it, may have passed the target.
             self._base, self._since, self._scale = max(target, self._base), time.monotonic_ns(), scale
 
     def call_at(self, when: int, callback: Callable[[], None]) -> Timer:

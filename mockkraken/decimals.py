@@ -7,12 +7,8 @@ or back, so no amount ever passes through a float.
 
 from __future__ import annotations
 
-import re
-
 # Longer numbers are nobody's price or volume; the bound keeps hostile input cheap.
 MAX_DIGITS = 40
-
-_DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?", re.ASCII)
 
 
 class NotADecimal(ValueError):
@@ -50,11 +46,10 @@ def truncate(text: str, places: int) -> int:
 
 
 def _split(text: str) -> tuple[str, str]:
-    match = _DECIMAL.fullmatch(text)
-    if match is None or len(text) > MAX_DIGITS:
-        raise NotADecimal(text)
-    sign, whole, fraction = match[1], match[2], match[3] or ""
-    if not whole and not fraction:
+    sign = text[:1] if text[:1] in ("+", "-") else ""
+    whole, _, fraction = text.removeprefix(sign).partition(".")
+    digits = whole + fraction
+    if not (digits.isascii() and digits.isdigit()) or len(text) > MAX_DIGITS:
         raise NotADecimal(text)
     return sign + (whole or "0"), fraction
 

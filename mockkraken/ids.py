@@ -30,9 +30,13 @@ class Ids:
         self._bits = rng.getrandbits
 
     def _draw(self, letter: str) -> str:
-        bits = self._bits(80)
-        text = letter + "".join([_TEN_BITS[bits >> shift & 1023] for shift in (0, 10, 20, 30, 40, 50, 60, 70)])
-        return f"{text[:6]}-{text[6:11]}-{text[11:]}"
+        bits, pairs = self._bits(80), _TEN_BITS
+        third = pairs[bits >> 20 & 1023]
+        return (
+            f"{letter}{pairs[bits & 1023]}{pairs[bits >> 10 & 1023]}{third[0]}-"
+            f"{third[1]}{pairs[bits >> 30 & 1023]}{pairs[bits >> 40 & 1023]}-"
+            f"{pairs[bits >> 50 & 1023]}{pairs[bits >> 60 & 1023]}{pairs[bits >> 70]}"
+        )
 
     def order(self) -> str:
         """An order's txid: `OQCLML-BW3P3-BUCMWZ`."""

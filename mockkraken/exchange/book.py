@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sortedcontainers import SortedDict
 
 if TYPE_CHECKING:
-    from mockkraken.exchange.orders import Order
+    from mockkraken.exchange.orders import Order, Side
 
 
 class Level:
@@ -32,29 +32,31 @@ class Book:
     def __init__(self) -> None:
         self.bids: SortedDict[int, Level] = SortedDict()
         self.asks: SortedDict[int, Level] = SortedDict()
+        # Every command looks at the best levels, few change them.
+        self.best_bid: Level | None = None
+        self.best_ask: Level | None = None
         self.version = 0
 
-    def best_bid(self) -> Level | None:
-        return self.bids.peekitem(-1)[1] if self.bids else None
+    def best_opposite(self, side: Side) -> Level | None:
+        """The level that an incoming order of that side meets first."""
+        return self.best_ask if side == "buy" else self.best_bid
 
-    def best_ask(self) -> Level | None:
-        return self.asks.peekitem(0)[1] if self.asks else None
-
-    def best_opposite(self, order: Order) -> Level | None:
-        """The level that an incoming order meets first."""
-        return self.best_ask() if order.side == "buy" else self.best_bid()
-
-    def levels(self, side: str) -> Iterator[Level]:
+    def levels(self, side: Side) -> Iterator[Level]:
         """The levels of a side (`buy`: the bids), best price first."""
         return reversed(self.bids.values()) if side == "buy" else iter(self.asks.values())
 
     def rest(self, order: Order, now: int) -> None:
         """Put the order's remaining volume at the end of the queue at its limit price."""
-        levels = self.bids if order.side == "buy" else self.asks
-        price = order.price
+        buy, price = order.side == "buy", order.price
+        levels = self.bids if buy else self.asks
         level = levels.get(price)
         if level is None:
             level = levels[price] = Level(price)
+            if buy:
+                if self.best_bid is None or price > self.best_bid.price:
+                    self.best_bid = level
+            elif self.best_ask is None or price < self.best_ask.price:
+                self.best_ask = level
         level.orders[order.seq] = order
         level.volume += order.vol - order.vol_exec
         level.changed = now
@@ -73,4 +75,8 @@ class Book:
             del level.orders[order.seq]
             if not level.orders:
                 del levels[order.limit]
+                if level is self.best_bid:
+                    self.best_bid = levels.peekitem(-1)[1] if levels else None
+                elif level is self.best_ask:
+                    self.best_ask = levels.peekitem(0)[1] if levels else None
         self.version += 1

@@ -142,14 +142,14 @@ class Exchange:
         account, market = order.account, order.market
         order.rate = self._rate(account, market.pair.taker, now)
         found = plan(order, market.book, self._worst_price(order))
-        self._check_funds(order, found)
+        hold = self._check_funds(order, found)
         takes = bool(found.fills or found.met_self or found.own)
         if order.post and takes and self._settings.post_only_crossing == "error":
-            best = market.book.best_opposite(order)
+            best = market.book.best_opposite(order.side)
             at = market.pair.price_text(best.price) if best else "the other side"
             raise KrakenError(errors.POST_ONLY_ORDER, f"it would take at {at}", check="order")
 
-        self._accept(order, now)
+        self._accept(order, hold, now)
         if order.post and takes:
             self._end(order, now, "canceled", orders.POST_ONLY)
         elif order.time_in_force == "fok" and found.volume < order.vol:
@@ -164,15 +164,15 @@ class Exchange:
         if order.limit is not None:
             return order.limit
         width = self._settings.market_price_protection
-        best = order.market.book.best_opposite(order)
+        best = order.market.book.best_opposite(order.side)
         if width == "off" or best is None:
             return None
         percent = decimals.parse(width, 4)
         sign = 1 if order.side == "buy" else -1
         return best.price + sign * (best.price * percent // RATE_ONE)
 
-    def _check_funds(self, order: Order, found: Plan) -> None:
-        """Whether the account can pay for the order and its fee (kraken/30 §5.4)."""
+    def _check_funds(self, order: Order, found: Plan) -> int:
+        """Whether the account can pay for the order and its fee (kraken/30 §5.4); what it holds at first."""
         asset = order.hold_asset
         if order.side == "sell" or order.limit is not None:
             needed = order.needed(order.vol)
@@ -183,6 +183,7 @@ class Exchange:
             texts = [decimals.fmt(units, asset.decimals) for units in (needed, available)]
             reason = f"it takes {texts[0]} {asset.id}, and {texts[1]} is available"
             raise KrakenError(errors.INSUFFICIENT_FUNDS, reason, check="order")
+        return needed if order.limit is not None else 0
 
     @staticmethod
     def _cost_of(found: Plan, order: Order) -> int:
@@ -196,8 +197,10 @@ class Exchange:
                 total += rescale(fee_on(cost, order.rate), pair.cost_decimals, pair.quote.decimals)
         return total
 
-    def _accept(self, order: Order, now: int) -> None:
+    def _accept(self, order: Order, hold: int, now: int) -> None:
         account = order.account
+        order.hold = hold
+        account.held[order.hold_asset.id] += hold
         order.txid = self._ids.order()
         order.seq = next(self._seq)
         order.opentm = now
@@ -212,8 +215,6 @@ class Exchange:
         """Do what was planned: the fills, the self-trade cancels, and what becomes of the rest."""
         rates: dict[str, int] = {}
         execution = Execution(order, [])
-        # While it is being filled it holds what it may still need; rested or ended, the hold follows.
-        self._hold(order)
         for resting, volume in found.fills:
             maker = resting.account
             if maker.name not in rates:

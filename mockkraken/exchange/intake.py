@@ -236,7 +236,7 @@ def _check_minimums(order: Order, settings: Settings) -> None:
         raise KrakenError(settings.by_dialect("below_ordermin_error"), reason)
     price = order.limit
     if price is None:
-        best = order.market.book.best_opposite(order)
+        best = order.market.book.best_opposite(order.side)
         if best is None:
             return
         price = best.price

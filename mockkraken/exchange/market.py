@@ -25,7 +25,10 @@ class Market:
 
     def note_spread(self, now: int) -> None:
         """Record the top of the book if its prices have changed."""
-        bid, ask = self.book.best_bid(), self.book.best_ask()
-        top = (bid.price if bid else 0, ask.price if ask else 0)
-        if not self.spreads or self.spreads[-1][1:] != top:
-            self.spreads.append((now, *top))
+        bid, ask = self.book.best_bid, self.book.best_ask
+        bid_price, ask_price = bid.price if bid else 0, ask.price if ask else 0
+        if self.spreads:
+            _, last_bid, last_ask = self.spreads[-1]
+            if last_bid == bid_price and last_ask == ask_price:
+                return
+        self.spreads.append((now, bid_price, ask_price))

@@ -37,6 +37,9 @@ def crosses(order: Order, price: int, bound: int | None) -> bool:
 def plan(order: Order, book: Book, bound: int | None) -> Plan:
     """Walk the opposite side from the best price to `bound` and note what the order would trade with."""
     found = Plan()
+    best = book.best_opposite(order.side)
+    if best is None or not crosses(order, best.price, bound):
+        return found
     left = order.vol - order.vol_exec
     for level in book.levels("sell" if order.side == "buy" else "buy"):
         if not crosses(order, level.price, bound):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -189,6 +188,9 @@ class KeyRing:
 
     def why_unknown(self, header: bytes) -> str:
         """The reason why no key has this API-Key header. Never quotes it: people send secrets by mistake."""
+        # Imported here for the start-up time: it brings ipaddress along.
+        from urllib.parse import unquote_to_bytes
+
         bare = header.strip(b" \t\r\n\"'")
         if bare != header and (key := self.get(bare)):
             return f"API-Key has blanks or quotes around the public key of {key.name!r}; it counts as sent"

@@ -103,11 +103,13 @@ class NonceState:
         return True
 
     def undo(self) -> None:
-        """Take back the last acceptance, once: the value counts as never used (`nonce_consumed_on_later_failure`)."""
+        """Take back the last acceptance: its value counts as never used (`nonce_consumed_on_later_failure`).
+
+        Done twice, it takes back no more.
+        """
         if self._last is not None:
             self._used.discard(self._last)
             self.highest = self._before
-            self._last = None
 
     def place(self, highest: int) -> None:
         """Put the key in the state of having accepted `highest` and nothing else that is remembered.
@@ -125,7 +127,8 @@ class NonceState:
     def widen(self, window: int) -> None:
         """Change the window, to wider or narrower, at once.
 
-        What was used below the old window is not known any more and counts as unused.
+        What was used below the old window is not known any more and counts as unused. What was accepted before can't be
+        undone any more.
         """
         if not self.window and window and self.highest:
             self._used.add(self.highest)

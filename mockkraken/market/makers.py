@@ -140,7 +140,7 @@ class CalmMakers:
             if order.status == "open" and not order.vol_exec:
                 del desk.dirty[at]
                 continue
-            opposite = market.book.best_ask() if at[0] == "buy" else market.book.best_bid()
+            opposite = market.book.best_opposite(at[0])
             if opposite and (at[1] >= opposite.price if at[0] == "buy" else at[1] <= opposite.price):
                 continue
             if order.status == "open":

@@ -158,7 +158,7 @@ def _ticker_row(venue: Venue, pair: Pair, now: int) -> msgspec.Raw:
         return venue.rendered.answer(
             ("glance", pair.id), now // MINUTE, lambda: _ticker(pair, venue.makers.glance(pair), now)
         )
-    shown = Glance(market.book.best_bid(), market.book.best_ask(), market.tape)
+    shown = Glance(market.book.best_bid, market.book.best_ask, market.tape)
     version = (market.book.version, len(market.tape.prints), now // MINUTE)
     return venue.rendered.answer(("ticker", pair.id), version, lambda: _ticker(pair, shown, now))
 

@@ -330,6 +330,7 @@ class TestTradingForm:
         assert (day.open, day.high, day.low, day.vwap) == (6_797_860_000, 7_000_000_000, 6_519_620_000, 6_804_510_000)
         assert (day.spread_bps, day.daily_volume, day.daily_trades) == ("0.015", 277_414_406_991, 75_935)
         assert day.quality == "recorded"
+        assert catalog.pair("0GEUR").reference.daily_volume == 12_274_277_037  # 122742.77037, with five lot decimals
 
     def test_price_text_has_the_digits_of_public_prices(self, catalog: Catalog) -> None:
         assert catalog.pair("XXBTZUSD").price_text(6_836_510_000) == "68365.10000"
@@ -344,6 +345,9 @@ class TestTradingForm:
         assert pair.cost(10_000, 5_000) == 1  # 0.000005, a half
         assert pair.cost(10_000, 14_999) == 1
         assert pair.cost(10_000, 15_000) == 2
+        ether = catalog.pair("XETHXXBT")
+        assert ether.cost_decimals == 10
+        assert ether.cost(30_200, 10_000_000) == 30_200_000  # 0.0302 * 0.1 = 0.0030200000
 
     def test_a_rebate_is_a_rate_below_zero(self, catalog: Catalog) -> None:
         assert catalog.pair("AAPLxUSD").maker == ((0, -200),)
@@ -459,6 +463,7 @@ class TestLadders:
 
 class TestChanges:
     def test_rules_change_overnight(self, catalog: Catalog) -> None:
+        assert catalog.pair("XXBTZUSD").status == "online"
         pair = catalog.with_record(
             "XXBTZUSD", ordermin="0.001", tick_size="0.5", pair_decimals=2, status="cancel_only", fees=[[0, 0.4]]
         )

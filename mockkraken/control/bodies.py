@@ -1,0 +1,140 @@
+"""What each control call takes: a record for every body and query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from mockkraken.control.errors import invalid
+from mockkraken.errors import Check
+from mockkraken.exchange.accounts import Tier
+from mockkraken.journal.journal import Outcome
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+Permissions = list[str] | Literal["all"]
+
+# Numbers of records: far above any that is reached, and every machine counts that far.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+
+# Every generator takes any integer; JSON libraries agree on 64 bits only.
+_Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class Reset(msgspec.Struct):
+    """`POST /mock/reset`; None: as the sandbox was started."""
+
+    seed: _Seed | None = None
+    clock: Any = None
+
+
+class ClockMove(msgspec.Struct):
+    """`POST /mock/clock`: one of these."""
+
+    freeze: Any = UNSET
+    advance: Any = UNSET
+    scale: Any = UNSET
+    resume: Any = UNSET
+
+
+class NewAccount(msgspec.Struct):
+    """`POST /mock/accounts`."""
+
+    name: str
+    tier: Tier = "pro"
+    balances: dict[str, Any] = {}
+    margin: bool = True
+
+
+class NewKey(msgspec.Struct):
+    """`POST /mock/keys`; None: what the profile says, else unrestricted, but without permissions."""
+
+    account: str = "main"
+    name: str | None = None
+    profile: str | None = None
+    permissions: Permissions | None = None
+    nonce_window: int | None = None
+    ip_allowlist: list[str] | None = None
+    valid_until: Any = None
+    query_from: Any = None
+    query_to: Any = None
+    otp: Any = None
+    api_key: str | None = None
+    api_secret: str | None = None
+
+
+class KeyChange(msgspec.Struct):
+    """`PATCH /mock/keys/KEY`; the times may be null: none."""
+
+    name: str | UnsetType = UNSET
+    permissions: Permissions | UnsetType = UNSET
+    nonce_window: int | UnsetType = UNSET
+    ip_allowlist: list[str] | UnsetType = UNSET
+    valid_until: Any = UNSET
+    query_from: Any = UNSET
+    query_to: Any = UNSET
+    disabled: bool | UnsetType = UNSET
+
+
+class NonceState(msgspec.Struct):
+    """`POST /mock/keys/KEY/nonce`."""
+
+    highest: str | int
+
+
+class JournalQuery(msgspec.Struct):
+    """`GET /mock/journal`; None: any."""
+
+    key: str | None = None
+    endpoint: str | None = None
+    outcome: Outcome | None = None
+    check: Check | None = None
+    since: _Count = 0
+    limit: _Count | None = None
+
+
+@cache
+def _fields(type_: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.name: field for field in msgspec.structs.fields(type_)}
+
+
+def read(type_: type[Body], body: object, *, texts: bool = False) -> Body:
+    """Check a body, member by member, so that a refusal can name the one that is wrong.
+
+    Args:
+        type_: the record to make.
+        body: what was given.
+        texts: numbers come as texts, as they do in a query.
+
+    Raises:
+        ControlError: it is no object, or a member is unknown, missing or of the wrong type.
+    """
+    members = mapping(body)
+    fields = _fields(type_)
+    values = {}
+    for name, value in members.items():
+        if name not in fields:
+            raise invalid(name, f"there is no {name!r}; this call takes {', '.join(fields)}")
+        try:
+            values[name] = msgspec.convert(value, fields[name].type, strict=not texts)
+        except msgspec.ValidationError as error:
+            raise invalid(name, f"{name} does not take that: {error}") from error
+    for name, field in fields.items():
+        if field.required and name not in values:
+            raise invalid(name, f"{name} is missing")
+    return type_(**values)
+
+
+def mapping(body: object) -> Mapping[str, Any]:
+    """The body as an object.
+
+    Raises:
+        ControlError: it is something else.
+    """
+    if not isinstance(body, Mapping):
+        raise invalid(None, "the body must be a JSON object")
+    return body

@@ -1,0 +1,86 @@
+"""WebSocket tokens: 43 characters that stand for a key, for a while (kraken/10 §3.4, kraken/30 §6.5)."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from mockkraken.clock import SECOND
+from mockkraken.gate.tokens import Tokens
+
+NOW = 1_767_225_600 * SECOND
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens(random.Random("tokens"))
+
+
+def test_a_token_is_43_characters_from_the_seed_and_each_is_another(ring, tokens):
+    key = ring.create("main", "k", now=NOW)
+    issued = [tokens.issue(key, NOW) for _ in range(50)]
+    assert all(re.fullmatch(r"[A-Za-z0-9+/]{43}", token) for token in issued)
+    assert len(set(issued)) == 50
+    again = Tokens(random.Random("tokens"))
+    assert [again.issue(key, NOW) for _ in range(50)] == issued
+
+
+def test_a_token_must_be_used_within_fifteen_minutes(ring, tokens):
+    key = ring.create("main", "k", now=NOW)
+    token = tokens.issue(key, NOW)
+    assert tokens.lookup(token, NOW + 900 * SECOND - 1) is key
+    assert tokens.lookup(token, NOW + 900 * SECOND) is None
+    assert tokens.lookup("nobody's", NOW) is None
+
+
+def test_one_token_serves_many_times_and_several_live_side_by_side(ring, tokens):
+    mine, other = ring.create("main", "k", now=NOW), ring.create("second", "o", now=NOW)
+    first, second, third = tokens.issue(mine, NOW), tokens.issue(other, NOW), tokens.issue(mine, NOW + 1)
+    for _ in range(2):
+        assert [tokens.lookup(token, NOW + 2) for token in (first, second, third)] == [mine, other, mine]
+
+
+def test_tokens_die_with_their_key(ring, tokens):
+    deleted, disabled, kept = (ring.create("main", name, now=NOW) for name in ("deleted", "disabled", "kept"))
+    issued = [tokens.issue(key, NOW) for key in (deleted, disabled, kept)]
+    ring.delete(deleted)
+    ring.edit(disabled, {"disabled": True}, now=NOW)
+    ring.edit(kept, {"permissions": [], "disabled": False}, now=NOW)
+    assert [tokens.lookup(token, NOW) for token in issued] == [None, None, kept]
+
+
+def test_a_key_switched_off_and_on_does_not_wake_its_tokens(ring, tokens):
+    key = ring.create("main", "k", now=NOW)
+    old = tokens.issue(key, NOW)
+    ring.edit(key, {"disabled": True}, now=NOW)
+    ring.edit(key, {"disabled": False}, now=NOW)
+    assert tokens.lookup(old, NOW) is None
+    assert tokens.lookup(tokens.issue(key, NOW), NOW) is key
+
+
+def test_a_token_does_not_outlive_its_key_s_expiry(ring, tokens):
+    key = ring.create("main", "k", now=NOW, valid_until=NOW + 10 * SECOND)
+    token = tokens.issue(key, NOW)
+    assert tokens.lookup(token, NOW + 10 * SECOND - 1) is key
+    assert tokens.lookup(token, NOW + 10 * SECOND) is None
+
+
+def test_tokens_can_be_expired_by_key_or_all_at_once(ring, tokens):
+    mine, other = ring.create("main", "k", now=NOW), ring.create("second", "o", now=NOW)
+    old = tokens.issue(mine, NOW)
+    later = NOW + 900 * SECOND - 1
+    issued = [tokens.issue(key, later) for key in (mine, mine, other)]
+    assert tokens.expire(NOW + 900 * SECOND, mine) == {mine: 2}, "one had run out by itself"
+    assert [tokens.lookup(token, later) for token in (old, *issued)] == [None, None, None, other]
+    assert tokens.expire(later) == {other: 1}
+    assert tokens.lookup(issued[2], later) is None
+    assert tokens.expire(later) == {}
+
+
+def test_old_tokens_do_not_pile_up(ring, tokens):
+    key = ring.create("main", "k", now=NOW)
+    for second in range(5000):
+        tokens.issue(key, NOW + second * SECOND)
+    assert len(tokens._grants) == 900
