@@ -246,7 +246,11 @@ class KeyHandle:
         return row
 
     def patch(self, **changes: Any) -> dict[str, Any]:
-        """Change some of `name`, `permissions`, `nonce_window`, `ip_allowlist`, `valid_until`, `query_from`, `query_to`, `disabled`.
+        """Change some properties, all or nothing; everything about the key as it is then.
+
+        Args:
+            changes: any of `name`, `permissions`, `nonce_window`, `ip_allowlist`, `valid_until`, `query_from`,
+                `query_to`, `disabled`.
 
         Raises:
             ControlError: there is no such property, or it does not take that value.

@@ -34,8 +34,8 @@ NOBODY = "OAAAAA-AAAAA-AAAAAA"
 EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 # Few dollars make a tier, and the best ones are paid to make.
-TAKER_FEES = [[0, "0.4"], [2, "0.31"], [5, "0.0257"], [9, "0"]]
-MAKER_FEES = [[0, "0.23"], [1, "0.1001"], [4, "0"], [7, "-0.02"]]
+TAKER_FEES = [[0, "0.4"], [1, "0.31"], [3, "0.0257"], [5, "0"]]
+MAKER_FEES = [[0, "0.23"], [1, "0.1001"], [2, "0"], [3, "-0.25"]]
 
 # Pairs whose base or quote has fewer decimals than lot or cost, so that hardly a fill comes out even; each set shares
 # one base. A level of each ladder lies beyond the price protection of the other side. What each trader starts with.
@@ -444,7 +444,7 @@ class Traders(RuleBasedStateMachine):
             cl_ord_id=tag if isinstance(tag, str) else None,
         )
         fills, before = len(self.naive.fills), self.rng.getstate()
-        expected = self.naive.submit(naive, self.clock.now())
+        expected = self.naive.submit(naive, self.clock.now()) if Decimal(volume) else "EGeneral:Invalid arguments:volume"
         try:
             order = self.exchange.submit(self.exchange.prepare(self.exchange.accounts[who], pair, request))
         except KrakenError as error:

@@ -14,7 +14,7 @@ from mockkraken.gate.signature import sign
 from mockkraken.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from mockkraken.rest.edge import Answer
 
@@ -143,21 +143,31 @@ class Client:
         return self.sandbox.journal.records()[0][-1]
 
 
+@pytest.fixture(scope="session")
+def client_of() -> Callable[[Sandbox, str], Client]:
+    """A client with the key of that name."""
+
+    def client(sandbox: Sandbox, name: str = "full") -> Client:
+        key = sandbox.keys.find(name)
+        assert key is not None
+        return Client(sandbox, key.api_key, key.api_secret)
+
+    return client
+
+
 @pytest.fixture
 def sandbox() -> Sandbox:
     return Sandbox(start=START)
 
 
 @pytest.fixture
-def login(sandbox: Sandbox) -> Callable[..., Client]:
+def login(sandbox: Sandbox, client_of: Callable[[Sandbox, str], Client]) -> Callable[..., Client]:
     """Clients by the name of a default key, or with a new key of `main` that has just these permissions."""
 
-    def client(name: str = "full", *, permissions: tuple[str, ...] | None = None) -> Client:
+    def client(name: str = "full", *, permissions: Iterable[str] | None = None) -> Client:
         if permissions is not None:
             sandbox.keys.create("main", name, now=sandbox.clock.now(), permissions=permissions)
-        key = sandbox.keys.find(name)
-        assert key is not None
-        return Client(sandbox, key.api_key, key.api_secret)
+        return client_of(sandbox, name)
 
     return client
 

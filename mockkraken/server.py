@@ -1,0 +1,389 @@
+"""The server: one sandbox behind one port, on an event loop and in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+from mockkraken.clock import parse_time
+from mockkraken.control.client import (
+    AccountsControl,
+    ClockControl,
+    JournalControl,
+    KeysControl,
+    SettingsControl,
+)
+from mockkraken.control.operations import Control
+from mockkraken.sandbox import Sandbox
+from mockkraken.settings import Settings
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+    from uvicorn.server import ServerState
+
+    from mockkraken.control.http import ControlApp
+    from mockkraken.rest.app import Receive, Scope, Send
+
+DEFAULT_KEY = "full"
+
+_BACKLOG = 2048
+_KEEP_ALIVE = 75  # seconds, as nginx: a bot that polls each ten seconds must not meet a connection just closed
+_GRACE = 0.02  # seconds that stop gives to what is being answered
+_LONGEST_ALARM = 86_400.0  # seconds; no event loop need look further ahead
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+class BindError(OSError):
+    """The server can't listen at that address."""
+
+
+class App:
+    """One ASGI application: `/mock` is the control API's, everything else the exchange's.
+
+    Args:
+        sandbox: whose API it is.
+        control: the operations on it.
+        token: what a control call must show; None: nothing.
+    """
+
+    def __init__(self, sandbox: Sandbox, control: Control, token: str | None = None) -> None:
+        self._rest = sandbox.rest
+        self._control = control
+        self._token = token
+        self._mock: ControlApp | None = None
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        path: str = scope["path"]
+        if path.startswith("/mock") and path[5:6] in ("", "/"):
+            return self._mock_app()(scope, receive, send)
+        return self._rest(scope, receive, send)
+
+    def _mock_app(self) -> ControlApp:
+        # Made when it is first asked for: a bot that is merely served does not pay for it.
+        if self._mock is None:
+            from mockkraken.control.http import ControlApp
+
+            self._mock = ControlApp(self._control, self._token)
+        return self._mock
+
+
+class _Alarm:
+    """Wakes the event loop when the sandbox's next timer falls due in the machine's time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sandbox: Sandbox) -> None:
+        self._loop = loop
+        self._sandbox = sandbox
+        self._handle: asyncio.TimerHandle | None = None
+        sandbox.on_reset.append(self._follow)
+        self._follow()
+
+    def off(self) -> None:
+        """Ring no more."""
+        self._sandbox.on_reset.remove(self._follow)
+        self._sandbox.clock.on_change = _nothing
+        self._cancel()
+
+    def _follow(self) -> None:
+        # A reset brings a new clock.
+        self._sandbox.clock.on_change = self._arm
+        self._arm()
+
+    def _arm(self) -> None:
+        self._cancel()
+        seconds = self._sandbox.clock.seconds_to_next()
+        if seconds is not None:
+            self._handle = self._loop.call_later(min(seconds, _LONGEST_ALARM), self._ring)
+
+    def _ring(self) -> None:
+        try:
+            self._sandbox.clock.run_due()
+        finally:
+            self._arm()
+
+    def _cancel(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+class _Running(NamedTuple):
+    """A server that runs."""
+
+    thread: threading.Thread
+    loop: asyncio.AbstractEventLoop
+    stop: asyncio.Event
+
+
+class MockKraken:
+    """A simulated Kraken in a thread, to be used as a context manager or with `start` and `stop`.
+
+    Its sandbox is touched only on the server's event loop: what its attributes offer is done there, and done when the
+    call returns, whichever thread it comes from. While it does not run, it is done at once.
+
+    Args:
+        seed: all randomness comes from it.
+        clock: frozen there, RFC 3339 text or unix seconds; None: it runs with the machine's.
+        dialect: which side to take where Kraken's documentation and live traffic disagree.
+        host: the address to listen at.
+        port: 0: a free one.
+        control_token: what `/mock` calls must bring as `Authorization: Bearer`; without one, `host` must be loopback.
+        settings: any of `Settings`.
+
+    Attributes:
+        api_key, api_secret: of the default key, `full`, which may do everything.
+        clock, settings, accounts, keys, journal: the control API.
+
+    Raises:
+        SettingError: there is no such setting, or it does not take that value.
+        ClockError: `clock` is no time.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        clock: str | float | None = None,
+        dialect: Literal["documented", "observed"] = "documented",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        control_token: str | None = None,
+        **settings: Any,
+    ) -> None:
+        start = None if clock is None else parse_time(clock)
+        self._sandbox = Sandbox(settings=Settings.of(seed=seed, dialect=dialect, **settings), start=start)
+        self._control = Control(self._sandbox)
+        self._app = App(self._sandbox, self._control, control_token)
+        self._host, self._port = host, port
+        self._open = control_token is not None
+        self._address = ""
+        self._running: _Running | None = None
+        # Held while the server starts, stops, or is called: nobody touches the sandbox beside its loop.
+        self._lock = threading.Lock()
+
+        key = self._sandbox.keys.find(DEFAULT_KEY)
+        assert key is not None
+        self.api_key, self.api_secret = key.api_key, key.api_secret
+        self.clock = ClockControl(self._perform)
+        self.settings = SettingsControl(self._perform)
+        self.accounts = AccountsControl(self._perform)
+        self.keys = KeysControl(self._perform)
+        self.journal = JournalControl(self._perform)
+
+    @property
+    def url(self) -> str:
+        """Where it serves REST and the control API: `http://127.0.0.1:PORT`."""
+        return f"http://{self._address_of_server()}"
+
+    @property
+    def ws_url(self) -> str:
+        """Where it serves the public WebSocket v2."""
+        return f"ws://{self._address_of_server()}/ws/v2"
+
+    @property
+    def ws_auth_url(self) -> str:
+        """Where it serves the private WebSocket v2."""
+        return f"ws://{self._address_of_server()}/ws-auth/v2"
+
+    def reset(self, *, seed: int | None = None, clock: str | float | None = None) -> None:
+        """Back to the start state of everything; with another seed or start time if given.
+
+        Raises:
+            ControlError: `clock` is no time.
+        """
+        self._perform(Control.reset, {"seed": seed, "clock": clock})
+
+    def start(self) -> Self:
+        """Listen and serve; when it returns, connections are accepted.
+
+        Raises:
+            BindError: it can't listen at that address, or must not without a control token.
+            RuntimeError: it runs already.
+        """
+        with self._lock:
+            if self._running is not None:
+                raise RuntimeError("this server runs already")
+            sock = _listen(self._host, self._port, anywhere=self._open)
+            started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+            thread = threading.Thread(target=self._run, args=(sock, started), name="mockkraken", daemon=True)
+            thread.start()
+            try:
+                loop, stop = started.result()
+            except BaseException:
+                thread.join()
+                raise
+            self._address = _shown_address(sock)
+            self._running = _Running(thread, loop, stop)
+        return self
+
+    def stop(self) -> None:
+        """Answer what is being answered, close every connection, and end the thread. The sandbox keeps its state."""
+        with self._lock:
+            if self._running is None:
+                return
+            running, self._running = self._running, None
+            running.loop.call_soon_threadsafe(running.stop.set)
+            running.thread.join()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _address_of_server(self) -> str:
+        if not self._address:
+            raise RuntimeError("the server has no address before it was started")
+        return self._address
+
+    def _perform(self, operation: Callable[..., Any], /, *given: Any) -> Any:
+        """Do a control operation where the sandbox lives."""
+        with self._lock:
+            running = self._running
+            if running is None:
+                return self._control.perform(operation, *given)
+            answer: Future[Any] = Future()
+            running.loop.call_soon_threadsafe(self._answer, answer, operation, given)
+            # Waited for under the lock: a stop must not overtake it, nor another start.
+            return answer.result()
+
+    def _answer(self, answer: Future[Any], operation: Callable[..., Any], given: tuple[Any, ...]) -> None:
+        try:
+            answer.set_result(self._control.perform(operation, *given))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    def _run(self, sock: socket.socket, started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
+        """What the thread does."""
+        import asyncio
+
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._serve(sock, started))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+        finally:
+            sock.close()
+
+    async def _serve(
+        self, sock: socket.socket, started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
+    ) -> None:
+        import asyncio
+
+        from uvicorn.config import Config
+        from uvicorn.server import ServerState
+
+        config = Config(
+            self._app,
+            interface="asgi3",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level=None,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+        )
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+
+        def connection() -> asyncio.Protocol:
+            protocol: Any = config.http_protocol_class
+            made: asyncio.Protocol = protocol(config=config, server_state=state, app_state={}, _loop=loop)
+            made.access_log = False  # type: ignore[attr-defined]  # uvicorn's own switch is global to the process
+            return made
+
+        server = await loop.create_server(connection, sock=sock, backlog=_BACKLOG)
+        alarm = _Alarm(loop, self._sandbox)
+        stop = asyncio.Event()
+        started.set_result((loop, stop))
+        try:
+            await stop.wait()
+        finally:
+            alarm.off()
+            server.close()
+            await _close_connections(state)
+            await server.wait_closed()
+
+
+async def _close_connections(state: ServerState) -> None:
+    """Close idle connections at once and busy ones when their answer is out; soon cut what is left.
+
+    uvicorn's own shutdown does the same with two sleeps of 100 ms.
+    """
+    import asyncio
+
+    for connection in list(state.connections):
+        connection.shutdown()
+    loop = asyncio.get_running_loop()
+    for cut in (False, True):
+        if cut:
+            for connection in list(state.connections):
+                connection.transport.abort()
+        until = loop.time() + _GRACE
+        while (state.connections or state.tasks) and loop.time() < until:
+            await asyncio.sleep(0.001)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        import asyncio
+
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
+    """A socket that accepts connections; at an address beyond loopback only if it may be `anywhere`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise BindError(f"can't listen on {host}:{port}: {_why(error)}") from error
+    try:
+        # Windows means something else by it: that two servers may share a port.
+        if sys.platform != "win32":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        if not anywhere and not _is_loopback(sock.getsockname()[0]):
+            raise BindError(f"listening on {host} lets others in: that takes a control token, for /mock")
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except (OSError, OverflowError) as error:
+        sock.close()
+        if isinstance(error, BindError):
+            raise
+        raise BindError(f"can't listen on {host}:{port}: {_why(error)}") from error
+    return sock
+
+
+def _is_loopback(address: str) -> bool:
+    return address == "::1" or address.startswith(("127.", "::ffff:127."))
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _shown_address(sock: socket.socket) -> str:
+    """Where clients of this machine find the server."""
+    host, port = sock.getsockname()[:2]
+    host = _EVERYWHERE.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _nothing() -> None:
+    """Nobody listens."""

@@ -1,0 +1,133 @@
+"""A trading floor: the exchange alone, on a frozen clock, with traders who read and write texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mockkraken import decimals
+from mockkraken.catalog import Catalog
+from mockkraken.clock import SECOND, Clock
+from mockkraken.errors import KrakenError
+from mockkraken.exchange import Account, Exchange, OrderRequest
+from mockkraken.ids import Ids, generator
+from mockkraken.settings import Settings
+
+if TYPE_CHECKING:
+    from mockkraken.catalog import Pair
+    from mockkraken.exchange import Order
+    from mockkraken.exchange.orders import Side
+
+
+class Floor:
+    """An exchange without market makers. Pairs go by any of their names, assets by id."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock = Clock(1_790_000_000 * SECOND)
+        self.settings = Settings.of(**settings)
+        self.catalog = Catalog()
+        self.rng = generator(0, "ids")
+        self.exchange = Exchange(self.clock, self.settings, self.catalog, Ids(self.rng))
+
+    def trader(self, name: str, **balances: str) -> Account:
+        account = self.exchange.open_account(Account(name))
+        for asset_id, text in (balances or {"ZUSD": "1000000", "XXBT": "10"}).items():
+            self.deposit(account, asset_id, text)
+        return account
+
+    def deposit(self, account: Account, asset_id: str, text: str) -> None:
+        """Set the balance, as the control API does."""
+        asset = self.catalog.assets[asset_id]
+        self.exchange.set_balance(account, asset, decimals.parse(text, asset.decimals))
+
+    def pair(self, name: str = "XBTUSD") -> Pair:
+        pair = self.catalog.trading_pair(name)
+        assert pair is not None
+        return pair
+
+    def prepare(self, who: Account, side: Side, volume: str, price: str | None = None, **more: Any) -> Order:
+        """What `validate=true` runs. A market order without a price; `more` are fields of AddOrder."""
+        pair = self.pair(more.pop("pair", "XBTUSD"))
+        fields = {"ordertype": "limit" if price else "market", "type": side, "volume": volume, "price": price} | more
+        return self.exchange.prepare(who, pair, OrderRequest(**fields))
+
+    def enter(self, who: Account, side: Side, volume: str, price: str | None = None, **more: Any) -> Order:
+        return self.exchange.submit(self.prepare(who, side, volume, price, **more))
+
+    def buy(self, who: Account, volume: str, price: str | None = None, **more: Any) -> Order:
+        return self.enter(who, "buy", volume, price, **more)
+
+    def sell(self, who: Account, volume: str, price: str | None = None, **more: Any) -> Order:
+        return self.enter(who, "sell", volume, price, **more)
+
+    def refusal(self, who: Account, side: Side, volume: str, price: str | None = None, **more: Any) -> str:
+        """The error's text."""
+        with pytest.raises(KrakenError) as refused:
+            self.enter(who, side, volume, price, **more)
+        return refused.value.message
+
+    def quote(self, side: Side, volume: str, price: str, pair: str = "XBTUSD") -> Order:
+        """An order of the house."""
+        market = self.exchange.market(self.pair(pair))
+        units = [
+            decimals.parse(price, market.pair.price_scale),
+            decimals.parse(volume, market.pair.lot_decimals),
+        ]
+        return self.exchange.quote(market, side, *units, txid=f"quote {side} {price}")
+
+    def book(self, pair: str = "XBTUSD") -> str:
+        """The levels as `bids | asks`, each best first as `price:volume`."""
+        market = self.exchange.market(self.pair(pair))
+        return " | ".join(
+            " ".join(
+                f"{decimals.shortest(level.price, market.pair.price_scale)}:"
+                f"{decimals.shortest(level.volume, market.pair.lot_decimals)}"
+                for level in market.book.levels(side)
+            )
+            for side in ("buy", "sell")
+        )
+
+    def balance(self, who: Account, asset_id: str) -> str:
+        return self._text(who.balance(asset_id), asset_id)
+
+    def held(self, who: Account, asset_id: str) -> str:
+        return self._text(who.held[asset_id], asset_id)
+
+    def available(self, who: Account, asset_id: str) -> str:
+        return self._text(who.available(asset_id), asset_id)
+
+    def _text(self, units: int, asset_id: str) -> str:
+        return decimals.shortest(units, self.catalog.assets[asset_id].decimals)
+
+    def rows(self, who: Account) -> list[str]:
+        """The ledger as `type asset amount -fee =balance`, without what the account started with."""
+        return [
+            f"{entry.type} {entry.asset} {self._text(entry.amount, entry.asset)}"
+            f" -{self._text(entry.fee, entry.asset)} ={self._text(entry.balance, entry.asset)}"
+            for entry in who.ledger.values()
+            if entry.type != "adjustment"
+        ]
+
+    @staticmethod
+    def fills(order: Order) -> list[str]:
+        """The order's fills as `volume@price`."""
+        pair = order.market.pair
+        return [
+            f"{decimals.shortest(fill.vol, pair.lot_decimals)}@{decimals.shortest(fill.price, pair.price_scale)}"
+            for execution in order.executions
+            for fill in execution.fills
+        ]
+
+    @staticmethod
+    def met(order: Order) -> list[str]:
+        """Whom a taker traded with, in order: the accounts behind the prints of its fills."""
+        exchange_fills = [fill for execution in order.executions for fill in execution.fills]
+        return [floor_maker(order, fill.trade_id) for fill in exchange_fills]
+
+    @staticmethod
+    def end(order: Order) -> str:
+        """How an order stands: `status done/volume`, and why."""
+        lot = order.market.pair.lot_decimals
+        text = f"{order.status} {decimals.shortest(order.vol_exec, lot)}/{decimals.shortest(order.vol, lot)}"
+        return f"{text}: {order.reason}" if order.reason else text
