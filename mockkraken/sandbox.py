@@ -8,7 +8,7 @@ import msgspec
 
 from mockkraken import decimals
 from mockkraken.catalog import Catalog
-from mockkraken.catalog.world import WorldAccount, world
+from mockkraken.catalog.world import world
 from mockkraken.clock import DAY, Clock, parse_time
 from mockkraken.exchange import Account, Exchange
 from mockkraken.gate.gate import Gate
@@ -80,19 +80,19 @@ class Sandbox:
 
     def _open_accounts(self, now: int) -> None:
         before = max(0, now - BEFORE_START)
+        exchange = self.exchange
         whole = int(world().house_balance)
-        self.exchange.house.balances = {asset.id: whole * 10**asset.decimals for asset in self.catalog.assets.values()}
+        exchange.house.balances = {asset.id: whole * 10**asset.decimals for asset in self.catalog.assets.values()}
         for default in world().accounts:
-            if default.role == "client":
-                self._open_account(default, before)
-
-    def _open_account(self, default: WorldAccount, before: int) -> None:
-        account = self.exchange.open_account(
-            Account(default.name, tier=default.tier, margin=default.margin, iban=default.iban)
-        )
-        for asset_id, text in default.balances.items():
-            asset = self.catalog.assets[asset_id]
-            self.exchange.set_balance(account, asset, decimals.parse(text, asset.decimals), time=before)
+            if default.role != "client":
+                exchange.accounts[default.name].iban = default.iban
+                continue
+            account = exchange.open_account(
+                Account(default.name, tier=default.tier, margin=default.margin, iban=default.iban)
+            )
+            for asset_id, text in default.balances.items():
+                asset = self.catalog.assets[asset_id]
+                exchange.set_balance(account, asset, decimals.parse(text, asset.decimals), time=before)
 
     def _make_keys(self, now: int) -> None:
         for default in world().keys:

@@ -40,16 +40,22 @@ class BalanceError(ValueError):
 class Exchange:
     """Accounts, markets and the commands that move them.
 
-    `house` lends its orders to the simulated market makers and pays no fees; `fees` collects what the others pay.
+    Attributes:
+        accounts: all of them by name.
+        house: lends its orders to the simulated market makers, and pays no fees.
+        fees: collects what the others pay.
+        markets: those that were looked at, by pair id.
+        events: what happens, for those who listen.
+        valuation: what assets are worth in each other.
     """
 
     def __init__(self, clock: Clock, settings: Settings, catalog: Catalog, ids: Ids) -> None:
         self.events = Events()
-        self.accounts: dict[str, Account] = {}
         self.markets: dict[str, Market] = {}
         self.valuation = Valuation(catalog, self.markets)
-        self.house = self.open_account(Account("house", role="house"))
-        self.fees = self.open_account(Account("fees", role="fees"))
+        self.house = Account("house", role="house", margin=False)
+        self.fees = Account("fees", role="fees", margin=False)
+        self.accounts: dict[str, Account] = {account.name: account for account in (self.house, self.fees)}
         self._clock = clock
         self._settings = settings
         self._catalog = catalog

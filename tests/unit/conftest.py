@@ -109,21 +109,23 @@ class Floor:
             if entry.type != "adjustment"
         ]
 
-    @staticmethod
-    def fills(order: Order) -> list[str]:
-        """The order's fills as `volume@price`."""
+    def fills(self, order: Order) -> list[str]:
+        """The order's fills as `volume@price whom`."""
         pair = order.market.pair
         return [
             f"{decimals.shortest(fill.vol, pair.lot_decimals)}@{decimals.shortest(fill.price, pair.price_scale)}"
+            f" {self._across(order, fill.trade_id)}"
             for execution in order.executions
             for fill in execution.fills
         ]
 
-    @staticmethod
-    def met(order: Order) -> list[str]:
-        """Whom a taker traded with, in order: the accounts behind the prints of its fills."""
-        exchange_fills = [fill for execution in order.executions for fill in execution.fills]
-        return [floor_maker(order, fill.trade_id) for fill in exchange_fills]
+    def _across(self, order: Order, trade_id: int) -> str:
+        others = [account for account in self.exchange.accounts.values() if account is not order.account]
+        for account in others:
+            for trade in account.trades.values():
+                if trade.trade_id == trade_id and trade.order.market is order.market:
+                    return account.name
+        return "house"
 
     @staticmethod
     def end(order: Order) -> str:
@@ -131,3 +133,30 @@ class Floor:
         lot = order.market.pair.lot_decimals
         text = f"{order.status} {decimals.shortest(order.vol_exec, lot)}/{decimals.shortest(order.vol, lot)}"
         return f"{text}: {order.reason}" if order.reason else text
+
+
+@pytest.fixture
+def floor() -> Floor:
+    return Floor()
+
+
+@pytest.fixture
+def open_floor() -> type[Floor]:
+    """For floors with settings of their own."""
+    return Floor
+
+
+@pytest.fixture
+def ann(floor: Floor) -> Account:
+    """A trader with 1,000,000 dollars and 10 bitcoin, like bob and cat."""
+    return floor.trader("ann")
+
+
+@pytest.fixture
+def bob(floor: Floor) -> Account:
+    return floor.trader("bob")
+
+
+@pytest.fixture
+def cat(floor: Floor) -> Account:
+    return floor.trader("cat")
