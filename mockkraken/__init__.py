@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mockkraken.control.errors import ControlError
     from mockkraken.errors import KrakenError
     from mockkraken.sandbox import Sandbox
     from mockkraken.server import MockKraken
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["KrakenError", "MockKraken", "Sandbox", "__version__"]
+__all__ = ["ControlError", "KrakenError", "MockKraken", "Sandbox", "__version__"]
 
-_HOMES = {"KrakenError": "errors", "MockKraken": "server", "Sandbox": "sandbox"}
+_HOMES = {"ControlError": "control.errors", "KrakenError": "errors", "MockKraken": "server", "Sandbox": "sandbox"}
 
 
 def __getattr__(name: str) -> Any:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
+    from starlette.types import ASGIApp
     from uvicorn.server import ServerState
 
-    from mockkraken.control.http import ControlApp
     from mockkraken.rest.app import Receive, Scope, Send
 
 DEFAULT_KEY = "full"
@@ -56,7 +56,7 @@ class App:
         self._rest = sandbox.rest
         self._control = control
         self._token = token
-        self._mock: ControlApp | None = None
+        self._mock: ASGIApp | None = None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path: str = scope["path"]
@@ -64,12 +64,12 @@ class App:
             return self._mock_app()(scope, receive, send)
         return self._rest(scope, receive, send)
 
-    def _mock_app(self) -> ControlApp:
+    def _mock_app(self) -> ASGIApp:
         # Made when it is first asked for: a bot that is merely served does not pay for it.
         if self._mock is None:
-            from mockkraken.control.http import ControlApp
+            from mockkraken.control.http import control_app
 
-            self._mock = ControlApp(self._control, self._token)
+            self._mock = control_app(self._control, self._token)
         return self._mock
 
 
@@ -215,7 +215,7 @@ class MockKraken:
             try:
                 loop, stop = started.result()
             except BaseException:
-                thread.join()
+                thread.join(1)
                 raise
             self._address = _shown_address(sock)
             self._running = _Running(thread, loop, stop)
@@ -346,12 +346,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def _listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
     """A socket that accepts connections; at an address beyond loopback only if it may be `anywhere`."""
+    if not host:
+        raise BindError("can't listen on no address")  # the system would take it for all of them
+    if not 0 <= port <= 65535:
+        raise BindError(f"can't listen on {host}:{port}: a port is 0 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         sock = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise BindError(f"can't listen on {host}:{port}: {_why(error)}") from error
     try:
         # Windows means something else by it: that two servers may share a port.
@@ -362,7 +366,7 @@ def _listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
             raise BindError(f"listening on {host} lets others in: that takes a control token, for /mock")
         sock.listen(_BACKLOG)
         sock.setblocking(False)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         sock.close()
         if isinstance(error, BindError):
             raise

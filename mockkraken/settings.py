@@ -36,7 +36,7 @@ class SettingError(ValueError):
 class Settings(msgspec.Struct, kw_only=True):
     """One sandbox's settings; each attribute is also its name in `/mock/settings`."""
 
-    seed: int = 0
+    seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
     """All randomness of the sandbox comes from it; changes with a reset only."""
     dialect: Literal["documented", "observed"] = "documented"
     """Which side to take where Kraken's documentation and live traffic disagree (errors.DIALECT_ROWS)."""

@@ -141,7 +141,7 @@ class RestApp:
 
     def _route(self, call: _Call) -> Answer:
         """The edge, the path and the verb (kraken/10 §0, stages 0 to 2)."""
-        if len(call.path) + len(call.query) + 1 > edge.URL_MAX:
+        if len(call.path) + len(call.query) + bool(call.query) > edge.URL_MAX:
             return call.refuse(edge.URL_TOO_LONG, "routing", f"the URL is longer than {edge.URL_MAX} bytes")
         if len(call.body) > edge.BODY_MAX:
             return call.refuse(edge.BODY_TOO_LARGE, "body", f"the body is larger than {edge.BODY_MAX} bytes")

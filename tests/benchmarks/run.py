@@ -226,7 +226,11 @@ def bench_exchange() -> None:
         took, fills = play_exchange(mix)
         spent = min(spent, took)
     row(
-        "exchange, per command", spent / len(mix) * 1e6, bare / len(mix) * 1e6, "µs CPU", f"{fills / len(mix):.1%} fills"
+        "exchange, per command",
+        spent / len(mix) * 1e6,
+        bare / len(mix) * 1e6,
+        "µs CPU",
+        f"{fills / len(mix):.1%} fills",
     )
     print(f"{'':38} {len(mix) / spent:10.0f} commands a second; the bare book {len(mix) / bare:.0f}")
 

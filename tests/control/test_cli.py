@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import signal
 import socket
@@ -10,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.request import urlopen
 
 import pytest
 
@@ -24,6 +24,14 @@ READY = re.compile(
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mockkraken.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+def get(port: str, path: str) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=5)
+    connection.request("GET", path)
+    body = connection.getresponse().read()
+    connection.close()
+    return body
 
 
 @contextmanager
@@ -63,10 +71,8 @@ def test_serve_until_a_signal(number):
         assert ready
         banner = "\n".join(lines[:-1])
         assert all(text in banner for text in (ready[1], ready[3], ready[4], "curl", "krakenex", "ccxt"))
-        with urlopen(f"{ready[1]}/0/public/Time", timeout=5) as answer:
-            assert b'"unixtime":1767225600' in answer.read()
-        with urlopen(f"{ready[1]}/mock/settings", timeout=5) as answer:
-            assert b'"seed":7,"dialect":"documented"' in answer.read()
+        assert b'"unixtime":1767225600' in get(ready[2], "/0/public/Time")
+        assert b'"seed":7,"dialect":"documented"' in get(ready[2], "/mock/settings")
 
         with socket.create_connection(("127.0.0.1", int(ready[2]))):
             before = time.monotonic()
@@ -107,4 +113,6 @@ def test_a_taken_port_is_one_line_too():
         port = taken.getsockname()[1]
         done = run("serve", "--port", str(port))
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(rf"mockkraken: can't listen on 127\.0\.0\.1:{port}: address already in use\n", done.stderr, re.I)
+    assert re.fullmatch(
+        rf"mockkraken: can't listen on 127\.0\.0\.1:{port}: address already in use\n", done.stderr, re.I
+    )

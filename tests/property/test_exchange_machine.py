@@ -444,7 +444,9 @@ class Traders(RuleBasedStateMachine):
             cl_ord_id=tag if isinstance(tag, str) else None,
         )
         fills, before = len(self.naive.fills), self.rng.getstate()
-        expected = self.naive.submit(naive, self.clock.now()) if Decimal(volume) else "EGeneral:Invalid arguments:volume"
+        expected = (
+            self.naive.submit(naive, self.clock.now()) if Decimal(volume) else "EGeneral:Invalid arguments:volume"
+        )
         try:
             order = self.exchange.submit(self.exchange.prepare(self.exchange.accounts[who], pair, request))
         except KrakenError as error:

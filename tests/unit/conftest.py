@@ -101,10 +101,10 @@ class Floor:
         return decimals.shortest(units, self.catalog.assets[asset_id].decimals)
 
     def rows(self, who: Account) -> list[str]:
-        """The ledger as `type asset amount -fee =balance`, without what the account started with."""
+        """The ledger as `type asset amount fee balance`, without what was set from outside."""
         return [
             f"{entry.type} {entry.asset} {self._text(entry.amount, entry.asset)}"
-            f" -{self._text(entry.fee, entry.asset)} ={self._text(entry.balance, entry.asset)}"
+            f" {self._text(entry.fee, entry.asset)} {self._text(entry.balance, entry.asset)}"
             for entry in who.ledger.values()
             if entry.type != "adjustment"
         ]
