@@ -90,22 +90,24 @@ class Exchange:
     # Markets
 
     def market(self, pair: Pair) -> Market:
-        """The pair's market, opened when it is first asked for."""
+        """The pair's market, opened when it is first asked for, under the rules that the pair has now."""
         market = self.markets.get(pair.id)
         if market is None:
             market = self.markets[pair.id] = Market(pair)
             for listener in self.events.opened:
                 listener(market)
             self._touched.pop(pair.id, None)
-            market.note_spread(self._clock.now())
+        market.pair = pair
         return market
 
-    def quote(self, market: Market, side: Side, price: int, volume: int, txid: str) -> Order:
+    def quote(
+        self, market: Market, side: Side, price: int, volume: int, txid: str, *, time: int | None = None
+    ) -> Order:
         """Rest an order of the house, as its market makers do; it must not cross.
 
-        No command of a client's: nothing is checked, held or told but the book.
+        No command of a client's: nothing is checked, held or told but the book. `time` (ns) is now, or before.
         """
-        now = self._clock.now()
+        now = self._clock.now() if time is None else time
         order = Order(
             account=self.house,
             market=market,

@@ -52,7 +52,9 @@ class OrderRequest(msgspec.Struct, kw_only=True):
     timeinforce: str | None = None
     starttm: str | None = None
     expiretm: str | None = None
-    close: str | None = msgspec.field(default=None, name="close[ordertype]")
+    close_ordertype: str | None = msgspec.field(default=None, name="close[ordertype]")
+    close_price: str | None = msgspec.field(default=None, name="close[price]")
+    close_price2: str | None = msgspec.field(default=None, name="close[price2]")
     userref: str | None = None
     cl_ord_id: str | None = None
     deadline: str | None = None
@@ -194,7 +196,7 @@ def _check_unoffered(request: OrderRequest) -> None:
         )
     if request.displayvol:
         raise KrakenError(invalid_arguments("display-volume"), "only iceberg orders have a display volume")
-    if request.close:
+    if request.close_ordertype or request.close_price or request.close_price2:
         raise KrakenError(invalid_arguments("close"), "conditional close is not offered")
     if request.reduce_only:
         raise KrakenError(errors.REDUCE_ONLY_ON_SPOT, "reduce_only without leverage", check="order")

@@ -120,11 +120,13 @@ class CalmMakers:
         for side in SIDES:
             for quote in self._quotes(pair, side):
                 desk.quotes[side, quote.price] = quote.volume
-                self._place(market, desk, (side, quote.price))
+                # A market was there all along: whenever it is first looked at, it shows the same.
+                self._place(market, desk, (side, quote.price), time=self._start)
+        market.note_spread(self._start)
 
-    def _place(self, market: Market, desk: _Desk, at: tuple[Side, int]) -> None:
+    def _place(self, market: Market, desk: _Desk, at: tuple[Side, int], *, time: int | None = None) -> None:
         side, price = at
-        desk.orders[at] = self._exchange.quote(market, side, price, desk.quotes[at], desk.ids.order())
+        desk.orders[at] = self._exchange.quote(market, side, price, desk.quotes[at], desk.ids.order(), time=time)
         desk.dirty.pop(at, None)
 
     def _notice(self, market: Market, side: Side, price: int) -> None:

@@ -1,4 +1,4 @@
-"""The yardstick: as little as a starlette server that verifies a Kraken signature can be. Run: `bare_server.py PORT`."""
+"""The yardstick: as little as a starlette server that verifies signatures can be. Run: `bare_server.py PORT`."""
 
 import base64
 import hashlib

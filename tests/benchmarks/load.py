@@ -1,4 +1,4 @@
-"""Load from raw sockets: requests made beforehand, so that a client's work does not count, and the server's CPU time."""
+"""Load from raw sockets, made beforehand so that the client's work does not count, and the server's CPU time."""
 
 import base64
 import hashlib

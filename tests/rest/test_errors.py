@@ -73,13 +73,24 @@ def html(answer: Reply, status: int, title: str) -> bool:
         "/favicon.ico",
     ],
 )
-@pytest.mark.parametrize("verb", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
-def test_unknown_methods(kraken: Client, verb: str, path: str) -> None:
-    answer = kraken.send(verb, path, b"nonce=1")
-    assert (answer.status, answer.content_type, answer.body) == (404, "application/json", UNKNOWN_METHOD)
+def test_unknown_methods(kraken: Client, path: str) -> None:
+    for verb in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+        answer = kraken.send(verb, path, b"nonce=1")
+        assert (answer.status, answer.content_type, answer.body) == (404, "application/json", UNKNOWN_METHOD)
     record = kraken.journal()
     assert (record["check"], record["http_status"], record["outcome"]) == ("routing", 404, "refused")
     assert record["error"] == "EGeneral:Unknown method"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_the_case_of_a_method_counts(kraken: Client, endpoint: Public | Private) -> None:
+    path, name = path_of(endpoint), endpoint.name
+    others = {name.lower(), name.upper(), name.swapcase(), name.capitalize(), name[0].lower() + name[1:]} - {name}
+    wrong = [path.replace(name, other) for other in others]
+    wrong += [path.replace("/0/", "/0//"), path.replace("/0/", "/1/"), path.upper(), f"{path}/"]
+    wrong += [path.replace("/public/", "/private/") if "/public/" in path else path.replace("/private/", "/public/")]
+    for other in wrong:
+        assert [kraken.send(verb, other).body for verb in ("GET", "POST")] == [UNKNOWN_METHOD] * 2
 
 
 def test_an_unknown_method_is_seen_before_a_bad_key(kraken: Client) -> None:

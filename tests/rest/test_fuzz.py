@@ -292,7 +292,7 @@ OPTIONS: dict[str, list[Any]] = {
 options = st.fixed_dictionaries({}, optional={name: st.sampled_from(texts) for name, texts in OPTIONS.items()})
 
 
-@settings(CALM, max_examples=80)
+@settings(CALM, max_examples=60)
 @given(requests=st.lists(calls(), min_size=1, max_size=12), chosen=options)
 def test_calls(client_of: Callable[[Sandbox, str], Client], requests: list[Request], chosen: dict[str, Any]) -> None:
     sandbox = Sandbox(start=START)
@@ -381,7 +381,7 @@ bodies = (
 )
 
 
-@settings(CALM, max_examples=150)
+@settings(CALM, max_examples=120)
 @given(verb=verbs, path=paths, query=queries, headers=headers, body=bodies, chosen=options, agent=st.booleans())
 def test_anything_at_all(
     client_of: Callable[[Sandbox, str], Client],

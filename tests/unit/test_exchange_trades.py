@@ -173,5 +173,5 @@ class TestTape:
         floor.sell(bob, "2", "59999")
         floor.exchange.cancel_all(bob)
         tops = [(bid // 10**5, ask // 10**5) for _, bid, ask in spreads]
-        assert tops == [(0, 0), (59999, 0), (59998, 59999), (59998, 0)]
-        assert [when - spreads[0][0] for when, _, _ in spreads] == [0, 0, MINUTE, MINUTE]
+        assert tops == [(59999, 0), (59998, 59999), (59998, 0)]
+        assert [when - spreads[0][0] for when, _, _ in spreads] == [0, MINUTE, MINUTE]

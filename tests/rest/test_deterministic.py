@@ -1,0 +1,170 @@
+"""Same seed, same clock, same requests: the same bytes, ids and journal included.
+
+Run as a script with a seed, this file plays its requests and prints every answer and the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import mockkraken
+from mockkraken.clock import DAY, SECOND, parse_span, parse_time
+from mockkraken.gate.signature import sign
+from mockkraken.sandbox import Sandbox
+from mockkraken.settings import Settings
+
+START = "2026-01-01T00:00:00Z"
+
+# A verb and what goes with it: public calls, calls with a key, and time that passes. `$0` is the first txid issued.
+REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("public", "Time", {}),
+    ("public", "SystemStatus", {}),
+    ("public", "Assets", {}),
+    ("public", "AssetPairs", {"pair": "XBTUSD,ETHUSD"}),
+    ("public", "Ticker", {"pair": "SOLUSD,XBTUSD"}),
+    ("public", "Depth", {"pair": "XBTUSD"}),
+    ("public", "Foo", {}),
+    ("full", "Balance", {}),
+    ("full", "AddOrder", {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.1", "price": "60000"}),
+    ("pass", "1.5s", {}),
+    ("full", "AddOrder", {"pair": "XBTUSD", "type": "sell", "ordertype": "market", "volume": "9"}),
+    ("full", "AddOrder", {"pair": "XBTEUR", "type": "sell", "ordertype": "limit", "volume": "1", "price": "57927.5"}),
+    ("second", "AddOrder", {"pair": "XBTEUR", "type": "buy", "ordertype": "market", "volume": "0.1", "oflags": "fcib"}),
+    ("second", "AddOrder", {"pair": "XBTEUR", "type": "buy", "ordertype": "market", "volume": "99"}),
+    ("second", "AddOrder", {"pair": "XBTEUR", "type": "long"}),
+    ("readonly", "CancelAll", {}),
+    ("pass", "90m", {}),
+    ("full", "OpenOrders", {"trades": "true"}),
+    ("full", "CancelOrder", {"txid": "$0"}),
+    ("full", "CancelOrder", {"txid": "$0"}),
+    ("full", "AddOrder", {"pair": "ETHXBT", "type": "buy", "ordertype": "market", "volume": "25.5"}),
+    ("full", "ClosedOrders", {"trades": "true"}),
+    ("full", "TradesHistory", {"consolidate_taker": "false", "ledgers": "true"}),
+    ("full", "Ledgers", {}),
+    ("second", "Ledgers", {}),
+    ("full", "BalanceEx", {}),
+    ("full", "TradeBalance", {"asset": "XBT"}),
+    ("full", "TradeVolume", {"pair": "XBTUSD"}),
+    ("full", "GetApiKeyInfo", {}),
+    ("full", "GetWebSocketsToken", {}),
+    ("second", "GetWebSocketsToken", {}),
+    ("full", "CancelAll", {}),
+    ("public", "Ticker", {"pair": "XBTUSD,XBTEUR,FOO"}),
+    ("public", "OHLC", {"pair": "XBTUSD", "interval": "15"}),
+    ("public", "Trades", {"pair": "XBTUSD"}),
+    ("public", "Spread", {"pair": "XBTEUR"}),
+    ("public", "Depth", {"pair": "XBTEUR", "count": "500"}),
+]
+
+
+def play(sandbox: Sandbox, requests: list[tuple[str, str, dict[str, Any]]] = REQUESTS) -> list[bytes]:
+    """Every answer's bytes, and the journal as the last."""
+    answers: list[bytes] = []
+    txids: list[str] = []
+    for nonce, (who, what, fields) in enumerate(requests, 1):
+        if who == "pass":
+            sandbox.clock.advance(parse_span(what))
+            continue
+        filled = {name: txids[0] if value == "$0" else value for name, value in fields.items()}
+        path, query, body, headers = f"/0/public/{what}", urlencode(filled).encode(), b"", []
+        if who != "public":
+            key = sandbox.keys.find(who)
+            assert key is not None
+            path, query, body = f"/0/private/{what}", b"", urlencode(filled | {"nonce": nonce}).encode()
+            signature = sign(key.api_secret, path, str(nonce), body)
+            headers = [(b"api-key", key.api_key.encode()), (b"api-sign", signature.encode())]
+        scope = {
+            "method": "GET" if who == "public" else "POST",
+            "path": path,
+            "query_string": query,
+            "headers": headers,
+            "client": ("127.0.0.1", 1),
+        }
+        answer = sandbox.rest.answer(scope, body)
+        answers.append(b"%d %b" % (answer.status, answer.body))
+        if what == "AddOrder" and b"txid" in answer.body:
+            txids += json.loads(answer.body)["result"]["txid"]
+    return [*answers, json.dumps(sandbox.journal.records()[0]).encode()]
+
+
+def fresh(seed: int) -> Sandbox:
+    return Sandbox(settings=Settings.of(seed=seed), start=parse_time(START))
+
+
+def played_elsewhere(seed: int, hash_seed: str) -> list[bytes]:
+    """As `play`, in a process of its own."""
+    environment = os.environ | {
+        "PYTHONHASHSEED": hash_seed,
+        "PYTHONPATH": str(Path(mockkraken.__file__).parents[1]),
+    }
+    command = [sys.executable, __file__, str(seed)]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+
+
+def test_two_processes_say_the_same() -> None:
+    first, second = played_elsewhere(7, "1"), played_elsewhere(7, "2")
+    assert first == second
+    assert first == play(fresh(7))
+    assert len(first) == sum(1 for who, *_ in REQUESTS if who != "pass") + 1
+    assert b"Internal error" not in b"".join(first)
+
+
+def test_a_reset_brings_everything_back() -> None:
+    sandbox = fresh(7)
+    first = play(sandbox)
+    sandbox.reset()
+    assert play(sandbox) == first
+    sandbox.reset(seed=8)
+    assert play(sandbox) == play(fresh(8))
+
+
+def test_another_seed_says_something_else() -> None:
+    """Ids, tokens and the makers' volumes come from it; clock, names, prices and balances do not."""
+    one, other = play(fresh(7)), play(fresh(8))
+    differ = {what for (who, what, _), a, b in zip(_asked(), one, other, strict=False) if a != b}
+    assert {"AddOrder", "Depth", "Ledgers", "ClosedOrders", "GetWebSocketsToken", "Trades"} <= differ
+    assert not differ & {"Time", "SystemStatus", "Assets", "AssetPairs", "Foo", "Balance", "GetApiKeyInfo", "CancelAll"}
+
+
+def _asked() -> list[tuple[str, str, dict[str, Any]]]:
+    return [request for request in REQUESTS if request[0] != "pass"]
+
+
+def test_looking_at_one_market_moves_nothing_in_another() -> None:
+    """Every pair has generators of its own, and the ids of clients' orders another."""
+    day: list[tuple[str, str, dict[str, Any]]] = [
+        ("public", "Depth", {"pair": "ETHUSD"}),
+        ("full", "AddOrder", {"pair": "ETHUSD", "type": "buy", "ordertype": "market", "volume": "1"}),
+        ("full", "TradesHistory", {"ledgers": "true"}),
+        ("public", "Trades", {"pair": "ETHUSD"}),
+    ]
+    looked = fresh(7)
+    looks: list[tuple[str, str, dict[str, Any]]] = [
+        ("public", "Ticker", {}),
+        *(("public", method, {"pair": pair}) for method in ("Depth", "OHLC") for pair in ("XBTUSD", "SOLUSD")),
+    ]
+    play(looked, looks)
+    looked.journal.clear()
+    assert play(looked, day)[:-1] == play(fresh(7), day)[:-1]
+
+
+def test_when_a_market_is_first_looked_at_makes_no_difference() -> None:
+    """Nor does how often: its story begins with the sandbox (one consistent story, whoever looks when)."""
+    early, late = fresh(7), fresh(7)
+    looks: list[tuple[str, str, dict[str, Any]]] = [
+        ("public", method, {"pair": "XBTUSD"}) for method in ("Ticker", "Depth", "Trades", "OHLC", "Spread")
+    ]
+    play(early, looks)
+    for sandbox in (early, late):
+        sandbox.clock.advance(DAY // 2 + SECOND)
+    assert play(early, looks)[:-1] == play(late, looks)[:-1]
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(b"\n".join(play(fresh(int(sys.argv[1])))))
