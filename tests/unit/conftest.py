@@ -70,11 +70,9 @@ class Floor:
     def quote(self, side: Side, volume: str, price: str, pair: str = "XBTUSD") -> Order:
         """An order of the house."""
         market = self.exchange.market(self.pair(pair))
-        units = [
-            decimals.parse(price, market.pair.price_scale),
-            decimals.parse(volume, market.pair.lot_decimals),
-        ]
-        return self.exchange.quote(market, side, *units, txid=f"quote {side} {price}")
+        units = decimals.parse(price, market.pair.price_scale)
+        lots = decimals.parse(volume, market.pair.lot_decimals)
+        return self.exchange.quote(market, side, units, lots, f"quote {side} {price}")
 
     def book(self, pair: str = "XBTUSD") -> str:
         """The levels as `bids | asks`, each best first as `price:volume`."""

@@ -203,7 +203,7 @@ class TestWhoGetsThem:
         floor.sell(ann, "0.2", "59000")
         assert floor.balance(house, "XXBT") == "4.7"
         assert floor.balance(house, "ZUSD") == "118200"  # 30000 came, 11800 went
-        assert not (house.trades or house.ledger or house.executions or house.closed or house.volume.at(0))
+        assert not any((house.trades, house.ledger, house.executions, house.closed, house.volume.at(0)))
         assert floor.fills(ann.closed[0]) == ["0.5@60000 house"]
         assert [percent(order) for order in ann.closed] == [0.4, 0.35]
 

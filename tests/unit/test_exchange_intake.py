@@ -182,13 +182,9 @@ class TestNoFault:
 
     def test_defaults(self, floor: Floor, ann: Account) -> None:
         for order in (floor.prepare(ann, "buy", "1"), floor.prepare(ann, "sell", "1", "50000")):
-            assert (order.time_in_force, order.stptype, order.userref, order.cl_ord_id) == (
-                "gtc",
-                "cancel-newest",
-                None,
-                None,
-            )
-            assert not (order.post or order.fee_in_base or order.nompp)
+            assert (order.time_in_force, order.stptype) == ("gtc", "cancel-newest")
+            assert (order.userref, order.cl_ord_id) == (None, None)
+            assert (order.post, order.fee_in_base, order.nompp) == (False, False, False)
 
 
 LIMIT = {"oflags": None, "ordertype": "limit"}
