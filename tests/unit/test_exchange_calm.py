@@ -206,21 +206,29 @@ class TestRefill:
 class TestClientsInTheWay:
     """A quote that would meet a client's resting order is left out for as long as that rests."""
 
-    def lift(self, pit: Pit, market: Market, levels: int) -> tuple[Order, Ladders]:
-        """Main buys the best asks and rests above them; with what the book was before."""
+    def lift(self, pit: Pit, market: Market, levels: int, side: Side = "buy") -> tuple[Order, Ladders]:
+        """Main takes the best quotes and rests in their place; with what the book was before."""
         before = ladders(market)
-        taken = sum(volume for _, volume in before.asks[:levels])
-        pit.sandbox.exchange.set_balance(pit.main, market.pair.quote, 10**15)
-        order = pit.enter(pit.main, market, "buy", taken + 10**8, before.asks[levels - 1][0])
+        across = before.asks if side == "buy" else before.bids
+        taken = sum(volume for _, volume in across[:levels])
+        for asset in (market.pair.base, market.pair.quote):
+            pit.exchange.set_balance(pit.main, asset, 10**15)
+        order = pit.enter(pit.main, market, side, taken + 10**8, across[levels - 1][0])
         assert order.remaining == 10**8
         return order, before
 
     @pytest.mark.parametrize("levels", [1, 4])
-    def test_never_crosses_and_comes_back_when_the_client_goes(self, pit: Pit, market: Market, levels: int) -> None:
-        order, before = self.lift(pit, market, levels)
-        during = ladders(market)
-        assert during.bids == [(order.limit, 10**8), *before.bids]
-        assert during.asks == before.asks[levels:]
+    @pytest.mark.parametrize("side", ["buy", "sell"])
+    def test_never_crosses_and_comes_back_when_the_client_goes(
+        self, pit: Pit, market: Market, levels: int, side: Side
+    ) -> None:
+        order, before = self.lift(pit, market, levels, side)
+        assert order.limit is not None
+        if side == "buy":
+            during = Ladders([(order.limit, 10**8), *before.bids], before.asks[levels:])
+        else:
+            during = Ladders(before.bids[levels:], [(order.limit, 10**8), *before.asks])
+        assert ladders(market) == during
         pit.exchange.cancel_order(pit.main, txid=order.txid)
         assert ladders(market) == before
 

@@ -112,6 +112,10 @@ class TestCancelOrder:
         named = f"{desk.tagged.txid},{desk.tagged.txid}"
         assert desk.floor.exchange.cancel_order(desk.ann, txid=named, cl_ord_id="mine") == 1
 
+    def test_both_kinds_of_id_are_one_list(self, desk: Desk) -> None:
+        assert desk.floor.exchange.cancel_order(desk.ann, txid=desk.resting.txid, cl_ord_id="never") == 1
+        assert desk.floor.exchange.cancel_order(desk.ann, txid=desk.other.txid, cl_ord_id="mine") == 2
+
     def test_canceling_twice(self, desk: Desk) -> None:
         desk.floor.exchange.cancel_order(desk.ann, txid=desk.resting.txid)
         assert refused(desk.floor, desk.ann, txid=desk.resting.txid) == UNKNOWN

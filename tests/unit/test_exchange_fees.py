@@ -149,6 +149,13 @@ class TestRounding:
         assert floor.rows(ann) == ["trade 2Z 0.3334 0 0.3334", "trade ZUSD -0.5001 0.002 9.4979"]
         assert floor.rows(bob) == ["trade 2Z -0.3334 0 0.6666", "trade ZUSD 0.5001 0.0012 0.4989"]
 
+    def test_the_fee_is_of_the_cost_and_not_of_what_is_booked_of_it(self, floor: Floor) -> None:
+        floor.catalog.with_record("2ZUSD", ordermin="0.00001", costmin="0", fees=[[0, 50]])
+        ann, bob = floor.trader("ann", ZUSD="10"), floor.trader("bob", **{"2Z": "1"})
+        floor.sell(bob, "0.00125", "1", pair="2ZUSD")
+        floor.buy(ann, "0.00125", "1", pair="2ZUSD")
+        assert floor.rows(ann)[1] == "trade ZUSD -0.0013 0.0006 9.9981"
+
     def test_a_quote_with_two_decimals(self, floor: Floor) -> None:
         ann, bob = floor.trader("ann", ZJPY="10000"), floor.trader("bob", ZAUD="100")
         floor.sell(bob, "10.00012345", "110.005", pair="AUDJPY")
@@ -173,12 +180,19 @@ class TestFeeInBase:
         assert floor.rows(ann) == ["trade XXBT -0.4 0 9.6", "trade ZUSD 24000 96 1023904"]
         assert floor.rows(bob) == ["trade XXBT 0.4 0.001 10.399", "trade ZUSD -24000 0 976000"]
 
-    def test_volume_times_rate_half_up_at_the_assets_decimals(self, floor: Floor) -> None:
+    @pytest.mark.parametrize(
+        ("volume", "row"),
+        [
+            ("1.2625", "trade 2Z 1.2625 0.0051 1.2574"),  # 0.00505
+            ("1.26245", "trade 2Z 1.2625 0.005 1.2575"),  # 0.0050498, of the volume and not of what is booked of it
+        ],
+    )
+    def test_volume_times_rate_half_up_at_the_assets_decimals(self, floor: Floor, volume: str, row: str) -> None:
         floor.catalog.with_record("2ZUSD", ordermin="0.00001")
         ann, bob = floor.trader("ann", ZUSD="10"), floor.trader("bob", **{"2Z": "2"})
-        floor.sell(bob, "1.2625", "1", pair="2ZUSD")
-        floor.buy(ann, "1.2625", "1", pair="2ZUSD", oflags="fcib")
-        assert floor.rows(ann)[0] == "trade 2Z 1.2625 0.0051 1.2574"  # 0.00505
+        floor.sell(bob, volume, "1", pair="2ZUSD")
+        floor.buy(ann, volume, "1", pair="2ZUSD", oflags="fcib")
+        assert floor.rows(ann)[0] == row
         # The quote value that the trade shows is not derived from the rounded base.
         assert next(iter(ann.trades.values())).fee == 505
 
@@ -197,12 +211,12 @@ class TestWhoGetsThem:
         house = floor.exchange.house
         floor.deposit(house, "XXBT", "5")
         floor.deposit(house, "ZUSD", "100000")
-        floor.quote("sell", "1", "60000")
-        floor.quote("buy", "1", "59000")
+        ask, bid = floor.quote("sell", "1", "60000"), floor.quote("buy", "1", "59000")
         floor.buy(ann, "0.5", "60000")
         floor.sell(ann, "0.2", "59000")
         assert floor.balance(house, "XXBT") == "4.7"
         assert floor.balance(house, "ZUSD") == "118200"  # 30000 came, 11800 went
+        assert (ask.fee, bid.fee) == (0, 0)
         assert not any((house.trades, house.ledger, house.executions, house.closed, house.volume.at(0)))
         assert floor.fills(ann.closed[0]) == ["0.5@60000 house"]
         assert [percent(order) for order in ann.closed] == [0.4, 0.35]

@@ -85,7 +85,7 @@ class TestHolds:
         for volume, oflags, hold in (
             ("0.33334", None, "0.3333"),
             ("0.33335", None, "0.3334"),
-            ("0.33325", "fcib", "0.3346"),  # 0.334583; the volume alone would round to 0.3333
+            ("0.33334", "fcib", "0.3347"),  # 0.33467336; apart, volume and fee would make 0.3346
         ):
             floor.sell(ann, volume, "1", pair="2ZUSD", oflags=oflags)
             assert floor.held(ann, "2Z") == hold
@@ -163,6 +163,29 @@ class TestFunds:
         assert bought == [1, 0, 1]
         assert order.status == "closed"
         assert floor.balance(ann, "2Z") == "0"
+
+    def test_nor_do_those_of_the_cost(self, floor: Floor, ann: Account, bob: Account) -> None:
+        floor.catalog.with_record("2ZUSD", ordermin="0.00001", costmin="0")
+        floor.deposit(bob, "2Z", "1")
+        floor.deposit(ann, "ZUSD", "0.0002")
+        order = floor.buy(ann, "0.00015", "1", pair="2ZUSD", oflags="fcib")
+        for _ in range(3):
+            floor.sell(bob, "0.00005", "1", pair="2ZUSD")
+        spent = [row for row in floor.rows(ann) if "ZUSD" in row]
+        assert spent == ["trade ZUSD -0.0001 0 0.0001", "trade ZUSD 0 0 0.0001", "trade ZUSD -0.0001 0 0"]
+        assert order.status == "closed"
+
+    def test_nor_do_those_of_the_fee(self, floor: Floor, ann: Account, bob: Account) -> None:
+        floor.catalog.with_record("2ZUSD", ordermin="0.00001", costmin="0", fees=[[0, 50]], fees_maker=[[0, 50]])
+        floor.deposit(bob, "2Z", "1")
+        floor.deposit(ann, "ZUSD", "0.0003")
+        order = floor.buy(ann, "0.0002", "1", pair="2ZUSD")
+        for _ in range(2):
+            floor.sell(bob, "0.0001", "1", pair="2ZUSD")
+        # What the second half will need leaves nothing for the first half's fee.
+        spent = [row for row in floor.rows(ann) if "ZUSD" in row]
+        assert spent == ["trade ZUSD -0.0001 0 0.0002", "trade ZUSD -0.0001 0.0001 0"]
+        assert order.fee == 10
 
 
 class TestSetBalance:

@@ -217,6 +217,29 @@ class TestMarketStatus:
                 assert floor.refusal(ann, "buy", "1", "50000", **kind) == f"EService:Market in {status} mode"
 
 
+class TestRulesThatChange:
+    """A pair's rules may change while it trades: what comes then is held to the new ones, what rests stays."""
+
+    def test_from_one_order_to_the_next(self, floor: Floor, ann: Account, bob: Account) -> None:
+        early = floor.buy(ann, "0.0001", "50000.1")
+        floor.catalog.with_record("XXBTZUSD", ordermin="0.001", tick_size="0.5", costmin="60", fees=[[0, 1]])
+        assert floor.refusal(ann, "buy", "0.0001", "50000") == "EOrder:Order minimum not met"
+        assert floor.refusal(ann, "buy", "1", "50000.1") == "EOrder:Tick size check failed"
+        assert floor.refusal(ann, "buy", "0.001", "50000") == "EOrder:Cost minimum not met"
+        taken = floor.sell(bob, "0.0012", "50000")
+        assert floor.fills(taken) == ["0.0001@50000.1 ann"]
+        assert early.status == "closed"
+        assert taken.fee == taken.cost // 100
+
+    def test_a_halted_pair_takes_cancels_only(self, floor: Floor, ann: Account) -> None:
+        order = floor.buy(ann, "1", "50000")
+        floor.catalog.with_record("XXBTZUSD", status="cancel_only")
+        assert floor.refusal(ann, "buy", "1", "50000") == "EService:Market in cancel_only mode"
+        assert floor.exchange.cancel_order(ann, txid=order.txid) == 1
+        floor.catalog.with_record("XXBTZUSD", status="online")
+        assert floor.buy(ann, "1", "50000").status == "open"
+
+
 class TestReferences:
     def test_a_cl_ord_id_is_unique_among_the_accounts_open_orders(
         self, floor: Floor, ann: Account, bob: Account

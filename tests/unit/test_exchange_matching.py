@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mockkraken.clock import HOUR
+
 if TYPE_CHECKING:
     from conftest import Floor
 
@@ -69,6 +71,16 @@ class TestPriceTimePriority:
         floor.sell(bob, "2", "60000.1")
         assert [fill.maker for fill in ann.trades.values()] == [False, True]
         assert floor.end(order) == "closed 3/3"
+
+    def test_an_order_knows_when_it_came_and_when_it_went(self, floor: Floor, ann: Account, bob: Account) -> None:
+        came = floor.clock.now()
+        order = floor.buy(ann, "1", "60000")
+        floor.clock.advance(HOUR)
+        floor.sell(bob, "0.5", "60000")
+        assert (order.opentm, order.closetm) == (came, 0)
+        floor.clock.advance(HOUR)
+        floor.sell(bob, "0.5", "60000")
+        assert (order.opentm, order.closetm) == (came, came + 2 * HOUR)
 
     def test_orders_that_do_not_meet_rest_side_by_side(self, floor: Floor, ann: Account, bob: Account) -> None:
         floor.buy(ann, "1", "59999.9")
