@@ -148,20 +148,24 @@ class Exchange:
         """
         now = self._clock.now()
         account, market = order.account, order.market
+        if order.cl_ord_id is not None:
+            intake.check_unique(order.cl_ord_id, account)
+        if order.reduce_only:
+            raise KrakenError(errors.REDUCE_ONLY_ON_SPOT, "reduce_only without leverage", check="order")
         order.rate = self._rate(account, market.pair.taker, now)
         found = plan(order, market.book, self._worst_price(order))
         hold = self._check_funds(order, found)
-        takes = bool(found.fills or found.met_self or found.own)
-        if order.post and takes and self._settings.post_only_crossing == "error":
+        if order.post and found.takes and self._settings.post_only_crossing == "error":
             best = market.book.best_opposite(order.side)
             at = market.pair.price_text(best.price) if best else "the other side"
             raise KrakenError(errors.POST_ONLY_ORDER, f"it would take at {at}", check="order")
 
         self._accept(order, hold, now)
-        if order.post and takes:
+        if order.post and found.takes:
             self._end(order, now, "canceled", orders.POST_ONLY)
         elif order.time_in_force == "fok" and found.volume < order.vol:
-            self._end(order, now, "canceled", orders.INSUFFICIENT_LIQUIDITY)
+            reason = orders.CANNOT_TRADE_WITH_SELF if found.met_self else orders.INSUFFICIENT_LIQUIDITY
+            self._end(order, now, "canceled", reason)
         else:
             self._execute(order, found, now)
         self._settle(now)
@@ -195,14 +199,14 @@ class Exchange:
 
     @staticmethod
     def _cost_of(found: Plan, order: Order) -> int:
-        """What a market buy will be debited for the fills found, in quote units, each rounded as its fill will be."""
+        """What a market buy will be debited at most, in quote units, rounded as each of its fills will be."""
         pair = order.market.pair
         total = 0
-        for resting, volume in found.fills:
+        for resting, volume in found.steps:
             cost = pair.cost(resting.price, volume)
             total += rescale(cost, pair.cost_decimals, pair.quote.decimals)
             if not order.fee_in_base:
-                total += rescale(fee_on(cost, order.rate), pair.cost_decimals, pair.quote.decimals)
+                total += rescale(fee_on(cost, max(order.rate, 0)), pair.cost_decimals, pair.quote.decimals)
         return total
 
     def _accept(self, order: Order, hold: int, now: int) -> None:
@@ -223,13 +227,14 @@ class Exchange:
         """Do what was planned: the fills, the self-trade cancels, and what becomes of the rest."""
         rates: dict[str, int] = {}
         execution = Execution(order, [])
-        for resting, volume in found.fills:
+        for resting, volume in found.steps:
+            if not volume:
+                self._withdraw(resting, now, orders.CANNOT_TRADE_WITH_SELF)
+                continue
             maker = resting.account
             if maker.name not in rates:
                 rates[maker.name] = self._rate(maker, order.market.pair.maker, now)
             self._fill(order, resting, volume, rates[maker.name], execution, now)
-        for own in found.own:
-            self._withdraw(own, now, orders.CANNOT_TRADE_WITH_SELF)
         if not order.remaining:
             self._end(order, now, "closed", None)
         elif found.met_self:
@@ -444,8 +449,7 @@ class Exchange:
         if ORDER_ID.fullmatch(text):
             if any(text in other.orders or text in other.open for other in self.accounts.values()):
                 raise KrakenError(errors.UNKNOWN_ORDER, f"order {text} is not open on this account", check="order")
-        elif text.removeprefix("-").isdigit():
-            userref = intake.read_userref(text)
+        elif (userref := intake.as_userref(text)) is not None:
             if found := [order for order in account.open.values() if order.userref == userref]:
                 return found
             raise KrakenError(errors.UNKNOWN_ORDER, f"no open order has the userref {userref}", check="order")

@@ -89,6 +89,7 @@ def read_order(request: OrderRequest, account: Account, market: Market, settings
         post="post" in flags,
         fee_in_base="fcib" in flags,
         nompp="nompp" in flags,
+        reduce_only=request.reduce_only,
         stptype=stptype,
         userref=userref,
         cl_ord_id=cl_ord_id,
@@ -198,13 +199,16 @@ def _check_unoffered(request: OrderRequest) -> None:
         raise KrakenError(invalid_arguments("display-volume"), "only iceberg orders have a display volume")
     if request.close_ordertype or request.close_price or request.close_price2:
         raise KrakenError(invalid_arguments("close"), "conditional close is not offered")
-    if request.reduce_only:
-        raise KrakenError(errors.REDUCE_ONLY_ON_SPOT, "reduce_only without leverage", check="order")
 
 
 def _references(request: OrderRequest, account: Account) -> tuple[int | None, str | None]:
     """Read userref and cl_ord_id, at most one of them (kraken/30 §2.6)."""
-    userref = read_userref(request.userref) if request.userref else None
+    userref = None
+    if request.userref:
+        userref = as_userref(request.userref)
+        if userref is None:
+            reason = f"userref is {_shown(request.userref)}; it takes a signed 32-bit integer"
+            raise KrakenError(invalid_arguments("userref"), reason)
     if request.cl_ord_id is None:
         return userref, None
     if userref is not None:
@@ -214,25 +218,28 @@ def _references(request: OrderRequest, account: Account) -> tuple[int | None, st
     if not free and not _UUID.fullmatch(text):
         reason = f"cl_ord_id has {len(text)} characters; it takes a UUID, 32 hex digits or up to 18 printable ones"
         raise KrakenError(invalid_arguments("cl_ord_id"), reason)
-    if text in account.open_by_cl_ord_id:
-        raise KrakenError(errors.CL_ORD_ID_NOT_UNIQUE, f"an open order has the cl_ord_id {text!r}")
+    check_unique(text, account)
     return None, text
 
 
-def read_userref(text: str) -> int:
-    """A userref: a signed 32-bit integer.
+def check_unique(cl_ord_id: str, account: Account) -> None:
+    """Whether no open order of the account bears the cl_ord_id.
 
     Raises:
-        KrakenError: it is none.
+        KrakenError: one does.
     """
-    if _INT32.fullmatch(text) and -(2**31) <= int(text) < 2**31:
-        return int(text)
-    raise KrakenError(invalid_arguments("userref"), f"userref is {text[:40]!r}; it takes a signed 32-bit integer")
+    if cl_ord_id in account.open_by_cl_ord_id:
+        raise KrakenError(errors.CL_ORD_ID_NOT_UNIQUE, f"an open order has the cl_ord_id {cl_ord_id!r}")
+
+
+def as_userref(text: str) -> int | None:
+    """The userref that a text stands for, a signed 32-bit integer; None: it is none."""
+    return int(text) if _INT32.fullmatch(text) and -(2**31) <= int(text) < 2**31 else None
 
 
 def _check_minimums(order: Order, settings: Settings) -> None:
     pair = order.market.pair
-    if order.vol < pair.ordermin:
+    if order.vol < max(pair.ordermin, 1):
         volume, least = (decimals.fmt(units, pair.lot_decimals) for units in (order.vol, pair.ordermin))
         reason = f"volume {volume} is below the {least} of {pair.altname}"
         raise KrakenError(settings.by_dialect("below_ordermin_error"), reason)
@@ -252,6 +259,8 @@ def _check_minimums(order: Order, settings: Settings) -> None:
 
 def _check_deadline(text: str, now: int) -> None:
     try:
+        if "-" not in text:  # unix seconds are a time elsewhere, not here
+            raise clock.ClockError
         deadline = clock.parse_time(text)
     except clock.ClockError:
         raise KrakenError(invalid_arguments("deadline"), f"deadline is {text[:40]!r}, no RFC 3339 time") from None

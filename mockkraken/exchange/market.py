@@ -27,8 +27,6 @@ class Market:
         """Record the top of the book if its prices have changed."""
         bid, ask = self.book.best_bid, self.book.best_ask
         bid_price, ask_price = bid.price if bid else 0, ask.price if ask else 0
-        if self.spreads:
-            _, last_bid, last_ask = self.spreads[-1]
-            if last_bid == bid_price and last_ask == ask_price:
-                return
-        self.spreads.append((now, bid_price, ask_price))
+        _, last_bid, last_ask = self.spreads[-1] if self.spreads else (0, 0, 0)
+        if bid_price != last_bid or ask_price != last_ask:
+            self.spreads.append((now, bid_price, ask_price))

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 class Plan(msgspec.Struct):
     """The fills an incoming order would get, in order, and the account's own resting orders that would go for it."""
 
-    fills: list[tuple[Order, int]] = []
+    steps: list[tuple[Order, int]] = []
+    """Resting orders in the order in which they are met, with the volume to trade; 0: of the same account, and to be
+    cancelled by self-trade prevention (cancel-oldest, cancel-both)."""
     volume: int = 0
-    own: list[Order] = []
-    """Resting orders of the same account that self-trade prevention cancels (cancel-oldest, cancel-both)."""
     met_self: bool = False
     """The incoming order met its own account and goes no further (cancel-newest, cancel-both)."""
+
+    @property
+    def takes(self) -> bool:
+        """Whether the incoming order meets anything at all."""
+        return self.met_self or bool(self.steps)
 
 
 def crosses(order: Order, price: int, bound: int | None) -> bool:
@@ -35,7 +40,7 @@ def crosses(order: Order, price: int, bound: int | None) -> bool:
 
 
 def plan(order: Order, book: Book, bound: int | None) -> Plan:
-    """Walk the opposite side from the best price to `bound` and note what the order would trade with."""
+    """Walk the opposite side from the best price to `bound` and note what the order would meet."""
     found = Plan()
     best = book.best_opposite(order.side)
     if best is None or not crosses(order, best.price, bound):
@@ -47,13 +52,13 @@ def plan(order: Order, book: Book, bound: int | None) -> Plan:
         for resting in level.orders.values():
             if resting.account is order.account:
                 if order.stptype != "cancel-newest":
-                    found.own.append(resting)
+                    found.steps.append((resting, 0))
                 if order.stptype != "cancel-oldest":
                     found.met_self = True
                     return found
                 continue
             volume = min(left, resting.vol - resting.vol_exec)
-            found.fills.append((resting, volume))
+            found.steps.append((resting, volume))
             found.volume += volume
             left -= volume
             if not left:

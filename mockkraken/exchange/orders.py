@@ -50,6 +50,7 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
     """oflags fcib; otherwise fciq, on both sides [obs, kraken/30 §2.5]."""
     nompp: bool = False
     """Deprecated, echoed and otherwise ignored."""
+    reduce_only: bool = False
     stptype: SelfTrade = "cancel-newest"
     userref: int | None = None
     cl_ord_id: str | None = None
@@ -97,17 +98,17 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
         """What executing `volume` at the limit price takes at most, fee included, in units of `hold_asset`.
 
         The one rule of holds, kraken/30 §5.4: size plus taker fee where the fee is taken in the same asset, rounded
-        half up once.
+        half up once. A negative rate, a rebate, is not counted on.
         """
-        pair = self.market.pair
+        pair, rate = self.market.pair, max(self.rate, 0)
         if self.side == "sell":
             if not self.fee_in_base:
                 return rescale(volume, pair.lot_decimals, pair.base.decimals)
-            return rescale(volume * (RATE_ONE + self.rate), pair.lot_decimals + 6, pair.base.decimals)
+            return rescale(volume * (RATE_ONE + rate), pair.lot_decimals + 6, pair.base.decimals)
         exact = volume * self.price
         if self.fee_in_base:
             return rescale(exact, pair.price_scale + pair.lot_decimals, pair.quote.decimals)
-        return rescale(exact * (RATE_ONE + self.rate), pair.price_scale + pair.lot_decimals + 6, pair.quote.decimals)
+        return rescale(exact * (RATE_ONE + rate), pair.price_scale + pair.lot_decimals + 6, pair.quote.decimals)
 
     @property
     def partial(self) -> bool:

@@ -60,13 +60,17 @@ class Valuation:
     def _direct(self, asset: Asset, into: Asset) -> int | None:
         if asset.id == into.id:
             return _ONE
-        if pair := self._catalog.trading_pair(f"{asset.altname}/{into.altname}"):
+        if pair := self._pair(asset, into):
             price = self.price(pair)
             return price and price * 10 ** (RATE_DECIMALS - pair.price_scale)
-        if pair := self._catalog.trading_pair(f"{into.altname}/{asset.altname}"):
+        if pair := self._pair(into, asset):
             price = self.price(pair)
             return half_up(_ONE * 10**pair.price_scale, price) if price else None
         return None
+
+    def _pair(self, base: Asset, quote: Asset) -> Pair | None:
+        tokenized = base.aclass == "tokenized_asset"
+        return self._catalog.trading_pair(f"{base.altname}/{quote.altname}", tokenized=tokenized)
 
     def price(self, pair: Pair) -> int | None:
         """The pair's valuation price in its price units."""

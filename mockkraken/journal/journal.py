@@ -94,7 +94,7 @@ class Journal:
             endpoint: the method (`AddOrder`), or the path when there is no such method.
             outcome: what became of it.
             http_status: of the answer.
-            duration_us: from the body's arrival to the answer, microseconds of the machine.
+            duration_us: from the body's arrival to the answer, microseconds of the sandbox's clock.
             account: whose key it was.
             key: the name of the key.
             api_key: its public key, only of a key that exists: people send secrets by mistake.

@@ -90,10 +90,11 @@ class CalmMakers:
         rng = generator(self._seed, f"market/{pair.id}/{side}")
         bid, ask = reference.bid, reference.ask
         if not bid or not ask or bid >= ask:
-            bid, ask = (
-                reference.last - reference.last % pair.tick,
-                reference.last - reference.last % pair.tick + pair.tick,
-            )
+            bid, ask = reference.last, reference.last + pair.tick
+        # A tick that was changed since must hold for the makers too.
+        bid, ask = bid - bid % pair.tick, ask + -ask % pair.tick
+        if not bid:
+            return
         band = max(1, ask // BAND // pair.tick)
         within = min(band, LEVELS)
         step = max(1, band // LEVELS)

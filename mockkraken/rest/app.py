@@ -79,7 +79,7 @@ class _Call:
 
 
 class _Headers:
-    """The headers that count, first occurrence each; None where there is none."""
+    """The headers that count; of a repeated credential the first."""
 
     __slots__ = ("api_key", "api_sign", "content_type", "user_agent")
 

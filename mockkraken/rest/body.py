@@ -1,8 +1,9 @@
 """From raw bytes to flat fields: a form or a JSON object, every value as the text that was sent.
 
 Nested values become keys with brackets, as forms write them: `close[ordertype]`, `orders[0][txid]`. Lists of plain
-values become comma lists. Numbers keep their digits, so that no amount ever passes through a float. Of a name that
-occurs twice the first counts [guess]. Reference: kraken/10 §1.3, kraken/30 §1.2.
+values become comma lists, and so do repeated names of a form; of a repeated nonce, and of any name that JSON repeats,
+the first counts [guess]. Numbers keep their digits, so that no amount ever passes through a float. Reference:
+kraken/10 §1.3, kraken/30 §1.2.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 Fields = dict[str, str]
 
 NESTING_MAX = 8
+FIELDS_MAX = 10_000  # more than any call has; the bound keeps hostile forms cheap
 
 
 class Undecodable(ValueError):
@@ -22,17 +24,17 @@ class Undecodable(ValueError):
 
 def read_query(query: bytes) -> Fields:
     """The fields of a query string; what can't be decoded becomes a replacement character and will be unknown."""
-    return _first(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
+    return _joined(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
 
 
 def read_body(body: bytes, content_type: bytes) -> Fields:
     """The fields of a request's body.
 
-    Without a Content-Type, or with one that is neither form nor JSON, the body decides [guess].
+    Without a Content-Type the body decides; with one that is neither form nor JSON it is a form [guess].
 
     Raises:
-        Undecodable: malformed JSON, JSON that is no object, a form that is no UTF-8, or one where the other was
-            announced.
+        Undecodable: malformed JSON, JSON that is no object, a form that is no UTF-8 or has too many fields, or one
+            where the other was announced.
     """
     if not body:
         return {}
@@ -43,23 +45,22 @@ def read_body(body: bytes, content_type: bytes) -> Fields:
     if announced == b"application/x-www-form-urlencoded" and looks_like_json:
         raise Undecodable("a JSON body was announced as a form")
     try:
-        return _first(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
+        return _joined(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX))
     except UnicodeDecodeError as error:
         raise Undecodable("the form is no UTF-8") from error
+    except ValueError as error:
+        raise Undecodable(f"the form has more than {FIELDS_MAX} fields") from error
 
 
-def _first(pairs: list[tuple[str, str]]) -> Fields:
+def _joined(pairs: list[tuple[str, str]]) -> Fields:
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields
     # Lists may come as repeated keys, `txid=A&txid=B`; of a repeated nonce the first counts.
-    fields = {}
+    values: dict[str, list[str]] = {}
     for name, value in pairs:
-        if name not in fields:
-            fields[name] = value
-        elif name != "nonce":
-            fields[name] += f",{value}"
-    return fields
+        values.setdefault(name, []).append(value)
+    return {name: found[0] if name == "nonce" else ",".join(found) for name, found in values.items()}
 
 
 def _read_json(body: bytes) -> Fields:
@@ -97,7 +98,7 @@ def _flatten(name: str, value: Any, fields: Fields, depth: int) -> None:
         if any(isinstance(item, (dict, list)) for item in value):
             for index, item in enumerate(value):
                 _flatten(f"{name}[{index}]", item, fields, depth + 1)
-        else:
+        elif value:
             fields[_text(name)] = ",".join(_text(item) for item in value if item is not None)
     else:
         fields[_text(name)] = _text(value)

@@ -312,6 +312,8 @@ def _since(text: str) -> int | None:
     if not text:
         return None
     try:
+        if text[0] in "+-":
+            raise decimals.NotADecimal
         value = decimals.truncate(text, 0)
     except decimals.NotADecimal:
         raise KrakenError(errors.INVALID_ARGUMENTS, f"since is {text[:40]!r}, no number") from None

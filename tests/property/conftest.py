@@ -170,7 +170,7 @@ class NaiveExchange:
         if order.post and met:
             self.end(order, "Post only order")
         elif order.tif == "fok" and left:
-            self.end(order, "Insufficient liquidity")
+            self.end(order, "Cannot trade with self" if stopped else "Insufficient liquidity")
         else:
             for other, volume in fills:
                 self.fill(order, other, volume, rates[other.owner], now)

@@ -450,6 +450,12 @@ def test_the_last_tier_has_no_next(kraken: Client, sandbox: Sandbox) -> None:
     assert (row["fee"], row["nextfee"], row["nextvolume"], row["tiervolume"]) == ("0.1000", None, None, "1000.0000")
 
 
+def test_the_least_fee_need_not_be_the_last(kraken: Client, sandbox: Sandbox) -> None:
+    sandbox.catalog.with_record("XXBTZUSD", fees_maker=[(0, "0.1"), (1000, "-0.02"), (2000, "0.3")])
+    row = kraken.call("TradeVolume", pair="XBTUSD")["fees_maker"]["XXBTZUSD"]
+    assert (row["fee"], row["minfee"], row["maxfee"], row["nextfee"]) == ("0.1000", "-0.0200", "0.3000", "-0.0200")
+
+
 def test_volume_in_other_quotes_counts_in_dollars(kraken: Client) -> None:
     kraken.buy("0.1", pair="XBTEUR")
     ((trade),) = kraken.call("TradesHistory")["trades"].values()

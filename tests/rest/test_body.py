@@ -89,7 +89,7 @@ def test_a_query_never_fails() -> None:
         ('{"validate":true,"reduce_only":false}', {"validate": "true", "reduce_only": "false"}),
         ('{"price":null,"pair":"XBTUSD"}', {"pair": "XBTUSD"}),
         ('{"oflags":["post","fcib"]}', {"oflags": "post,fcib"}),
-        ('{"oflags":[]}', {"oflags": ""}),
+        ('{"oflags":[]}', {}),
         ('{"ids":["A",12345,true,null]}', {"ids": "A,12345,true"}),
         ('{"close":{"ordertype":"limit","price":9}}', {"close[ordertype]": "limit", "close[price]": "9"}),
         ('{"close[ordertype]":"limit","close[price]":"9"}', {"close[ordertype]": "limit", "close[price]": "9"}),

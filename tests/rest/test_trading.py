@@ -475,6 +475,7 @@ def test_userref_may_be_shared_and_filters(kraken: Client) -> None:
     ones = [kraken.buy("0.1", "60000", userref="1"), kraken.buy("0.1", "60001", userref="1")]
     plain = kraken.buy("0.1", "60002")
     assert list(kraken.call("OpenOrders", userref="1")["open"]) == ones[::-1]
+    kraken.buy("0.1", "60003", cl_ord_id="grid-1")  # has no userref, not even 0
     assert list(kraken.call("OpenOrders", userref="0")["open"]) == [plain]
     assert list(kraken.call("QueryOrders", txid=",".join([*ones, plain]), userref="1")) == ones
     kraken.call("CancelAll")

@@ -79,7 +79,6 @@ class TestOneFault:
                 for text in ("", "a" * 19, "café", "tab\there", UUID[:-1], UUID.replace("-", "")[:-1] + "g")
             ),
             ({"cl_ord_id": "mine", "userref": "1"}, ARGUMENTS),
-            ({"reduce_only": True}, "EOrder:Reduce only:Non-PC"),
             ({"deadline": "tomorrow"}, f"{ARGUMENTS}:deadline"),
         ],
     )
@@ -89,6 +88,15 @@ class TestOneFault:
             floor.exchange.prepare(ann, floor.pair(), OrderRequest(**request | fields))
         assert refused.value.message == message
         assert refused.value.reason
+
+    def test_reduce_only_without_leverage_passes_validation_but_not_the_engine(
+        self, floor: Floor, ann: Account
+    ) -> None:
+        request = OrderRequest(ordertype="limit", type="buy", volume="0.01", price="50000", reduce_only=True)
+        order = floor.exchange.prepare(ann, floor.pair(), request)
+        with pytest.raises(KrakenError, match=r"^EOrder:Reduce only:Non-PC$"):
+            floor.exchange.submit(order)
+        assert not ann.orders
 
     def test_a_price_off_the_tick(self, floor: Floor, ann: Account) -> None:
         floor.catalog.with_record("XXBTZUSD", tick_size="0.5")

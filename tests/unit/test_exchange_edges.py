@@ -1,0 +1,79 @@
+"""Rules at their edges: changed pairs, odd ids, the last unit of a balance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mockkraken.errors import KrakenError
+from mockkraken.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from conftest import Floor
+
+    from mockkraken.exchange import Account
+
+
+def test_a_volume_cut_to_nothing_is_below_any_minimum(floor: Floor, ann: Account, bob: Account) -> None:
+    floor.catalog.with_record("XXBTZUSD", ordermin="0", costmin="0")
+    floor.sell(bob, "1", "60000")
+    assert floor.refusal(ann, "buy", "0.000000001", "60000") == "EOrder:Order minimum not met"
+    assert floor.buy(ann, "0.00000001", "60000").status == "closed"
+
+
+def test_a_takers_rebate_does_not_pay_for_the_order(floor: Floor, bob: Account) -> None:
+    poor = floor.trader("poor", ZUSD="59400")
+    floor.catalog.with_record("XXBTZUSD", fees=[[0, -1]])
+    floor.sell(bob, "1", "60000")
+    assert floor.refusal(poor, "buy", "1", "60000") == "EOrder:Insufficient funds"
+    assert floor.refusal(poor, "buy", "1") == "EOrder:Insufficient funds"
+
+
+def test_a_cl_ord_id_is_taken_once_however_many_orders_were_prepared(floor: Floor, ann: Account) -> None:
+    twins = [floor.prepare(ann, "buy", "1", "50000", cl_ord_id="twin") for _ in range(2)]
+    floor.exchange.submit(twins[0])
+    with pytest.raises(KrakenError, match="cl_ord_id not unique"):
+        floor.exchange.submit(twins[1])
+    assert floor.exchange.cancel_all(ann) == 1
+
+
+@pytest.mark.parametrize("txid", ["²", "99999999999", "-2147483649", "", "O"])
+def test_what_is_neither_txid_nor_userref_was_never_issued(floor: Floor, ann: Account, txid: str) -> None:
+    with pytest.raises(KrakenError, match="^EOrder:Unknown order$"):
+        floor.exchange.cancel_order(ann, txid=txid)
+    floor.settings.patch({"dialect": "observed"})
+    with pytest.raises(KrakenError, match="^EOrder:Invalid order$"):
+        floor.exchange.cancel_order(ann, txid=txid)
+
+
+@pytest.mark.parametrize(("stptype", "own"), [("cancel-newest", "open"), ("cancel-both", "open")])
+def test_fill_or_kill_that_meets_itself_dies_of_that(floor: Floor, ann: Account, stptype: str, own: str) -> None:
+    resting = floor.sell(ann, "1", "60000")
+    killed = floor.buy(ann, "1", "60000", timeinforce="FOK", stptype=stptype)
+    assert floor.end(killed) == "canceled 0/1: Cannot trade with self"
+    assert resting.status == own
+
+
+def test_ones_own_order_goes_when_it_is_met_not_after(floor: Floor, ann: Account, bob: Account) -> None:
+    floor.sell(ann, "1", "60000")
+    floor.sell(bob, "1", "60001")
+    told: list[tuple[str, str]] = []
+    floor.exchange.events.order.append(lambda order, what, trade: told.append((order.side, what)))
+    floor.buy(ann, "1", "60001", stptype="cancel-oldest")
+    assert told.index(("sell", "canceled")) < told.index(("buy", "trade"))
+
+
+@pytest.mark.parametrize("tick", ["0.5", "7", "100000"])
+def test_makers_keep_to_a_tick_that_was_changed(tick: str) -> None:
+    sandbox = Sandbox(start=0)
+    pair = sandbox.catalog.with_record("XXBTZUSD", tick_size=tick)
+    book = sandbox.exchange.market(pair).book
+    assert bool(book.asks) == (tick != "100000")  # nobody quotes where the tick is more than the price
+    assert all(price % pair.tick == 0 for price in [*book.bids, *book.asks])
+    assert not book.bids or book.bids.keys()[-1] < book.asks.keys()[0]
+
+
+def test_unix_seconds_are_no_deadline(floor: Floor, ann: Account) -> None:
+    soon = str(floor.clock.now() // 10**9 + 30)
+    assert floor.refusal(ann, "buy", "1", "50000", deadline=soon) == "EGeneral:Invalid arguments:deadline"
