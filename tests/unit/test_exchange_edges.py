@@ -40,10 +40,10 @@ def test_a_cl_ord_id_is_taken_once_however_many_orders_were_prepared(floor: Floo
 
 @pytest.mark.parametrize("txid", ["²", "99999999999", "-2147483649", "", "O"])
 def test_what_is_neither_txid_nor_userref_was_never_issued(floor: Floor, ann: Account, txid: str) -> None:
-    with pytest.raises(KrakenError, match="^EOrder:Unknown order$"):
+    with pytest.raises(KrakenError, match=r"^EOrder:Unknown order$"):
         floor.exchange.cancel_order(ann, txid=txid)
     floor.settings.patch({"dialect": "observed"})
-    with pytest.raises(KrakenError, match="^EOrder:Invalid order$"):
+    with pytest.raises(KrakenError, match=r"^EOrder:Invalid order$"):
         floor.exchange.cancel_order(ann, txid=txid)
 
 
