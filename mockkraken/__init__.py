@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mockkraken.version import __version__
+
 if TYPE_CHECKING:
     from mockkraken.control.errors import ControlError
     from mockkraken.errors import KrakenError
     from mockkraken.sandbox import Sandbox
     from mockkraken.server import MockKraken
-
-__version__ = "0.1.0.dev0"
 
 __all__ = ["ControlError", "KrakenError", "MockKraken", "Sandbox", "__version__"]
 

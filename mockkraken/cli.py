@@ -86,7 +86,7 @@ def serve(host: str, port: int, seed: int, clock: str | None, dialect: str, cont
 @commands.command()
 def version() -> None:
     """Print the version."""
-    from mockkraken import __version__
+    from mockkraken.version import __version__
 
     click.echo(f"mockkraken {__version__}")
 

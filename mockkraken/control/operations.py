@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET
 
-from mockkraken import __version__, decimals
+from mockkraken import decimals
 from mockkraken.catalog.world import world
 from mockkraken.clock import SECOND, Clock, ClockError, rfc3339
 from mockkraken.control import bodies
@@ -22,6 +22,7 @@ from mockkraken.exchange import Account
 from mockkraken.gate import nonce, permissions
 from mockkraken.gate.keys import Key, KeyFieldError
 from mockkraken.settings import SettingError
+from mockkraken.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,17 +186,16 @@ class Control:
         return self._texts(account.balances)
 
     def replace_balances(self, name: str, body: object) -> dict[str, str]:
-        """Set the named balances, and take away all others."""
+        """Set the named balances, and all others to zero."""
         account = self._account(name)
-        given = self._amounts(mapping(body))
         assets = self._sandbox.catalog.assets
-        gone = [assets[asset_id] for asset_id in account.balances if assets[asset_id] not in given]
-        self._set(account, given | dict.fromkeys(gone, 0))
-        for asset in gone:
-            del account.balances[asset.id]
+        nothing = dict.fromkeys((assets[asset_id] for asset_id in account.balances), 0)
+        self._set(account, nothing | self._amounts(mapping(body)))
         return self._texts(account.balances)
 
     def _set(self, account: Account, amounts: dict[Asset, int]) -> None:
+        if not account.client:
+            raise conflict("account", f"what {account.name} has follows from the others' trading, and is not set")
         for asset, units in amounts.items():
             held = account.held[asset.id]
             if units < held:

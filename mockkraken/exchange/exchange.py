@@ -6,6 +6,7 @@ a way to fail. Time and identifiers are given from outside.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -153,6 +154,7 @@ class Exchange:
         if order.reduce_only:
             raise KrakenError(errors.REDUCE_ONLY_ON_SPOT, "reduce_only without leverage", check="order")
         order.rate = self._rate(account, market.pair.taker, now)
+        order.most = max(order.rate, self._rate(account, market.pair.maker, now))
         found = plan(order, market.book, self._worst_price(order))
         hold = self._check_funds(order, found)
         if order.post and found.takes and self._settings.post_only_crossing == "error":
@@ -218,7 +220,7 @@ class Exchange:
         order.opentm = now
         account.orders[order.txid] = account.open[order.txid] = order
         if order.cl_ord_id is not None:
-            account.open_by_cl_ord_id[order.cl_ord_id] = order
+            account.open_by_cl_ord_id[intake.cl_ord_key(order.cl_ord_id)] = order
         self._tell(order, "pending_new")
         order.status = "open"
         self._tell(order, "new")
@@ -234,7 +236,7 @@ class Exchange:
             maker = resting.account
             if maker.name not in rates:
                 rates[maker.name] = self._rate(maker, order.market.pair.maker, now)
-            self._fill(order, resting, volume, rates[maker.name], execution, now)
+            self._fill(order, resting, volume, min(rates[maker.name], resting.most), execution, now)
         if not order.remaining:
             self._end(order, now, "closed", None)
         elif found.met_self:
@@ -367,9 +369,9 @@ class Exchange:
         del account.open[order.txid]
         if not account.client:
             return
-        account.closed.append(order)
+        _insert_closed(account.closed, order)
         if order.cl_ord_id is not None:
-            del account.open_by_cl_ord_id[order.cl_ord_id]
+            del account.open_by_cl_ord_id[intake.cl_ord_key(order.cl_ord_id)]
         self._tell(order, "filled" if status == "closed" else "canceled")
 
     def _withdraw(self, order: Order, now: int, reason: str) -> None:
@@ -427,7 +429,7 @@ class Exchange:
             raise KrakenError(errors.INVALID_ARGUMENTS, "neither txid nor cl_ord_id is given")
         found: dict[str, Order] = {}
         if cl_ord_id is not None:
-            if order := account.open_by_cl_ord_id.get(cl_ord_id):
+            if order := account.open_by_cl_ord_id.get(intake.cl_ord_key(cl_ord_id)):
                 found[order.txid] = order
             elif txid is None:
                 reason = f"no open order has the cl_ord_id {cl_ord_id[:40]!r}"
@@ -459,6 +461,14 @@ class Exchange:
     def cancel_all(self, account: Account) -> int:
         """Cancel every open order of the account; how many there were."""
         return self.cancel(account.open.values())
+
+
+def _insert_closed(closed: list[Order], order: Order) -> None:
+    """Keep the list in order of closing, ties in order of entry: what newest-first lists show (kraken/40 §1.7)."""
+    if closed and closed[-1].closetm == order.closetm and closed[-1].seq > order.seq:
+        bisect.insort(closed, order, key=lambda other: (other.closetm, other.seq))
+    else:
+        closed.append(order)
 
 
 class _Match(NamedTuple):

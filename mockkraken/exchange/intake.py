@@ -222,13 +222,18 @@ def _references(request: OrderRequest, account: Account) -> tuple[int | None, st
     return None, text
 
 
+def cl_ord_key(cl_ord_id: str) -> str:
+    """What makes two cl_ord_ids the same: 128 bits, in whichever form they are written (kraken/30 §2.6)."""
+    return cl_ord_id.replace("-", "").lower() if _UUID.fullmatch(cl_ord_id) else cl_ord_id
+
+
 def check_unique(cl_ord_id: str, account: Account) -> None:
     """Whether no open order of the account bears the cl_ord_id.
 
     Raises:
         KrakenError: one does.
     """
-    if cl_ord_id in account.open_by_cl_ord_id:
+    if cl_ord_key(cl_ord_id) in account.open_by_cl_ord_id:
         raise KrakenError(errors.CL_ORD_ID_NOT_UNIQUE, f"an open order has the cl_ord_id {cl_ord_id!r}")
 
 

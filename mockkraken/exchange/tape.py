@@ -56,7 +56,12 @@ class Tape:
         return self.prints[-1] if self.prints else None
 
     def append(self, time: int, price: int, volume: int, side: Side, ordertype: str) -> Print:
-        """Record a trade; its trade_id is one above the last one's."""
+        """Record a trade; its trade_id is one above the last one's, and its time at least 1 ns after.
+
+        Clients page by time, exclusively: on a clock that stands still, equal times would hide trades from them.
+        """
+        if self.prints:
+            time = max(time, self.prints[-1].time + 1)
         printed = Print(len(self.prints) + 1, time, price, volume, side, ordertype)
         self.prints.append(printed)
         minute = time - time % MINUTE

@@ -14,6 +14,7 @@ from mockkraken.decimals import fmt, half_up, rescale
 from mockkraken.errors import KrakenError, invalid_arguments
 from mockkraken.exchange import Order
 from mockkraken.exchange.fees import USD_DECIMALS, Ladder, tier
+from mockkraken.exchange.intake import cl_ord_key
 from mockkraken.exchange.ledger import LedgerEntry
 from mockkraken.exchange.trades import Execution, Trade
 from mockkraken.gate.permissions import ANY_KEY, all_of, any_of, in_order
@@ -118,7 +119,9 @@ def _referred(order: Order, params: OpenOrdersParams | ClosedOrdersParams | Quer
     """Whether the order bears the userref and the cl_ord_id asked for."""
     if params.userref is not None and (order.cl_ord_id is not None or params.userref != (order.userref or 0)):
         return False
-    return params.cl_ord_id is None or params.cl_ord_id == order.cl_ord_id
+    if params.cl_ord_id is None:
+        return True
+    return order.cl_ord_id is not None and cl_ord_key(params.cl_ord_id) == cl_ord_key(order.cl_ord_id)
 
 
 class ClosedOrdersParams(PageParams, kw_only=True):

@@ -16,7 +16,7 @@ from mockkraken import errors
 from mockkraken.errors import Check, KrakenError
 from mockkraken.gate.gate import Credentials
 from mockkraken.gate.signature import signed_path
-from mockkraken.rest import account, edge, params, public, trading
+from mockkraken.rest import account, coverage, edge, params, public, trading
 from mockkraken.rest.body import Fields, Undecodable, read_body, read_query
 from mockkraken.rest.edge import Answer
 from mockkraken.rest.endpoint import Caller, Partial, Private, Public, Venue
@@ -56,6 +56,7 @@ class _Call:
         "path",
         "query",
         "reason",
+        "refused",
         "remote",
     )
 
@@ -72,9 +73,10 @@ class _Call:
         self.error: str | None = None
         self.check: Check | None = None
         self.reason: str | None = None
+        self.refused = False
 
-    def refuse(self, answer: Answer, check: Check, reason: str, error: str | None = None) -> Answer:
-        self.check, self.reason, self.error = check, reason, error
+    def refuse(self, answer: Answer, check: Check | None, reason: str, error: str | None = None) -> Answer:
+        self.refused, self.check, self.reason, self.error = True, check, reason, error
         return answer
 
 
@@ -129,13 +131,12 @@ class RestApp:
         try:
             answer = self._route(call)
         except KrakenError as refusal:
-            call.error, call.check, call.reason = refusal.message, refusal.check, refusal.reason
-            answer = failure(refusal.message)
+            answer = call.refuse(failure(refusal.message), refusal.check, refusal.reason, refusal.message)
         except Exception:
             # A fault of ours must reach the log, and the client as an error that it knows.
             _log.exception("%s %s failed", call.method, call.path.decode("latin-1"))
-            call.error, call.reason = errors.INTERNAL_ERROR, "mockkraken failed; its log has the traceback"
-            answer = failure(errors.INTERNAL_ERROR)
+            reason = "mockkraken failed; its log has the traceback"
+            answer = call.refuse(failure(errors.INTERNAL_ERROR), None, reason, errors.INTERNAL_ERROR)
         self._journal(call, answer, started)
         return answer
 
@@ -159,27 +160,31 @@ class RestApp:
                     failure(PRIVATE_GET_ERROR), "verb", "private methods take POST, not GET", PRIVATE_GET_ERROR
                 )
         elif call.method == "GET":
-            return self._public(endpoint, read_query(call.query))
+            return self._public(endpoint, read_query(call.query), call)
         elif call.method == "POST":
             return self._public_post(endpoint, call)
         return call.refuse(edge.NOT_ALLOWED, "verb", f"{endpoint.name} does not take {call.method}")
 
     def _unknown_method(self, call: _Call) -> Answer:
-        reason = "there is no such method; names are case-sensitive"
+        reason = coverage.why_unknown(call.path.decode("latin-1"), map(path_of, ENDPOINTS))
         return call.refuse(failure(errors.UNKNOWN_METHOD, status=404), "routing", reason, errors.UNKNOWN_METHOD)
 
     def _public_post(self, endpoint: Public, call: _Call) -> Answer:
         """Public methods take GET only; what a POST gets is a setting (kraken/10 §1.9)."""
         mode = self.venue.settings.public_post_response
         if mode == "allow":
-            return self._public(endpoint, read_query(call.query) | self._fields(call))
+            return self._public(endpoint, read_query(call.query) | self._fields(call), call)
         if mode == "404":
             return self._unknown_method(call)
         return call.refuse(edge.NOT_ALLOWED, "verb", "public methods take GET only")
 
-    def _public(self, endpoint: Public, fields: Fields) -> Answer:
+    def _public(self, endpoint: Public, fields: Fields, call: _Call) -> Answer:
         read = params.read(endpoint.params, fields, named=False)
-        return success(endpoint.handler(self.venue, read))
+        result = endpoint.handler(self.venue, read)
+        if isinstance(result, Partial):
+            call.error, call.reason = result.error, result.reason
+            return Answer(200, edge.JSON, _encode({"error": [result.error], "result": result.result}))
+        return success(result)
 
     def _private(self, endpoint: Private, call: _Call) -> Answer:
         venue = self.venue
@@ -223,19 +228,18 @@ class RestApp:
             endpoint=call.endpoint or call.path.decode("latin-1"),
             nonce=credentials.nonce if credentials else None,
             http_status=answer.status,
-            outcome="accepted" if call.reason is None else "refused",
+            outcome="refused" if call.refused else "accepted",
             error=call.error,
             check=call.check,
             reason=call.reason,
             scenario=credentials.scenario if credentials else None,
-            duration_us=(venue.clock.now() - started) // 1000,
+            # On a clock that does not run with the machine's, how long it took means nothing.
+            duration_us=(venue.clock.now() - started) // 1000 if venue.clock.scale == 1 else 0,
         )
 
 
 def success(result: Any) -> Answer:
     """The envelope around a result (kraken/10 §1.10)."""
-    if isinstance(result, Partial):
-        return Answer(200, edge.JSON, _encode({"error": [result.error], "result": result.result}))
     return Answer(200, edge.JSON, b'{"error":[],"result":%b}' % _encode(result))
 
 

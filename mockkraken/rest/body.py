@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 Fields = dict[str, str]
 
 NESTING_MAX = 8
+EXPONENT_MAX = 30
 FIELDS_MAX = 10_000  # more than any call has; the bound keeps hostile forms cheap
 
 
@@ -66,7 +67,7 @@ def _joined(pairs: list[tuple[str, str]]) -> Fields:
 def _read_json(body: bytes) -> Fields:
     try:
         read = json.loads(
-            body.decode(), parse_float=str, parse_int=str, parse_constant=_refuse, object_pairs_hook=_first_members
+            body.decode(), parse_float=_Number, parse_int=str, parse_constant=_refuse, object_pairs_hook=_first_members
         )
         if not isinstance(read, dict):
             raise Undecodable("the JSON body is no object")
@@ -95,13 +96,36 @@ def _flatten(name: str, value: Any, fields: Fields, depth: int) -> None:
         for member, inner in value.items():
             _flatten(f"{name}[{member}]", inner, fields, depth + 1)
     elif isinstance(value, list):
+        if name == "nonce":
+            return  # a nonce is a text or a number
         if any(isinstance(item, (dict, list)) for item in value):
             for index, item in enumerate(value):
                 _flatten(f"{name}[{index}]", item, fields, depth + 1)
         elif value:
             fields[_text(name)] = ",".join(_text(item) for item in value if item is not None)
+    elif name == "nonce":
+        fields[name] = str(value)  # as it was written: the signature covers that
     else:
         fields[_text(name)] = _text(value)
+
+
+class _Number(str):
+    """A JSON number with a fraction or an exponent, as it was written."""
+
+    __slots__ = ()
+
+    def plain(self) -> str:
+        """Without the exponent that serializers give to small numbers: `5e-05` is `0.00005`."""
+        mantissa, mark, exponent = self.lower().partition("e")
+        if not mark or len(exponent) > 3 or abs(int(exponent)) > EXPONENT_MAX:
+            return str(self)
+        sign = "-" if mantissa.startswith("-") else ""
+        whole, _, fraction = mantissa.removeprefix("-").partition(".")
+        digits, point = whole + fraction, len(whole) + int(exponent)
+        if point <= 0:
+            return f"{sign}0.{'0' * -point}{digits}"
+        digits = digits.ljust(point, "0")
+        return sign + digits[:point] + (f".{digits[point:]}" if digits[point:] else "")
 
 
 def _text(value: str | bool) -> str:
@@ -109,4 +133,4 @@ def _text(value: str | bool) -> str:
         return "true" if value else "false"
     if not value.isascii():
         value.encode()  # A lone surrogate is no text; it raises UnicodeEncodeError.
-    return value
+    return value.plain() if isinstance(value, _Number) else value

@@ -72,3 +72,4 @@ class Partial(NamedTuple):
 
     error: str
     result: Any
+    reason: str

@@ -24,7 +24,7 @@ TRADES_MAX = 1000
 OHLC_ROWS = 720  # committed rows; the one still forming comes on top [obs, kraken/20 §10]
 INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 
-AssetClass = Literal["forex", "currency", "tokenized_asset"]
+AssetClass = Literal["forex", "tokenized_asset"]
 
 
 def time(venue: Venue, _: NoParams) -> dict[str, Any]:
@@ -147,7 +147,9 @@ def ticker(venue: Venue, params: TickerParams) -> dict[str, Any] | Partial:
         rows[pair.display if version1 else key] = _ticker_row(venue, pair, now)
     if unknown and not rows:
         raise KrakenError(errors.UNKNOWN_ASSET_PAIR, f"there is no pair {params.pair[:40]!r}")
-    return Partial(errors.UNKNOWN_ASSET_PAIR, rows) if unknown else rows
+    if unknown:
+        return Partial(errors.UNKNOWN_ASSET_PAIR, rows, f"some of the pairs {params.pair[:200]!r} are unknown")
+    return rows
 
 
 def _ticker_row(venue: Venue, pair: Pair, now: int) -> msgspec.Raw:
@@ -201,7 +203,7 @@ def _vwap(candle: Candle) -> int:
 
 class OHLCParams(PairParams, kw_only=True):
     interval: int = 1
-    since: int = 0
+    since: str = "0"
 
 
 def ohlc(venue: Venue, params: OHLCParams) -> dict[str, Any]:
@@ -211,10 +213,11 @@ def ohlc(venue: Venue, params: OHLCParams) -> dict[str, Any]:
     width = params.interval * MINUTE
     now = venue.clock.now()
     forming = now - now % width
+    since = _number("since", params.since, 0) * SECOND
     rows = [
         _candle_row(candle, market.pair)
         for candle in _candles(market, width, forming)
-        if candle.time > params.since * SECOND or candle.time == forming
+        if candle.time > since or candle.time == forming
     ]
     return {key: rows, "last": (forming - width) // SECOND}
 
@@ -311,28 +314,31 @@ def _since(text: str) -> int | None:
     """A cursor in ns; the magnitude tells seconds, milliseconds and nanoseconds apart [guess, kraken/20 §13]."""
     if not text:
         return None
-    try:
-        if text[0] in "+-":
-            raise decimals.NotADecimal
-        value = decimals.truncate(text, 0)
-    except decimals.NotADecimal:
-        raise KrakenError(errors.INVALID_ARGUMENTS, f"since is {text[:40]!r}, no number") from None
+    value = _number("since", text, 0)
     if value >= 10**14:
         return value
-    return decimals.truncate(text, 9 if value < 10**11 else 6)
+    return _number("since", text, 9 if value < 10**11 else 6)
+
+
+def _number(name: str, text: str, places: int) -> int:
+    """A number in units of 10**-places, digits beyond cut off."""
+    try:
+        if text[:1] in ("+", "-"):
+            raise decimals.NotADecimal
+        return decimals.truncate(text, places)
+    except decimals.NotADecimal:
+        raise KrakenError(errors.INVALID_ARGUMENTS, f"{name} is {text[:40]!r}, no number") from None
 
 
 class SpreadParams(PairParams, kw_only=True):
-    since: int = 0
+    since: str = "0"
 
 
 def spread(venue: Venue, params: SpreadParams) -> dict[str, Any]:
     market, key = _market(venue, params)
-    price = market.pair.price_text
+    price, since = market.pair.price_text, _number("since", params.since, 0)
     rows = [
-        [moment // SECOND, price(bid), price(ask)]
-        for moment, bid, ask in market.spreads
-        if moment // SECOND >= params.since
+        [moment // SECOND, price(bid), price(ask)] for moment, bid, ask in market.spreads if moment // SECOND >= since
     ]
     return {key: rows, "last": venue.clock.now() // SECOND}
 

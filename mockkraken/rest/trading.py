@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -20,7 +20,7 @@ class AddOrderParams(OrderRequest, kw_only=True):
     """AddOrder's fields: the order, and how the call is meant."""
 
     pair: str | None = None
-    asset_class: Literal["tokenized_asset"] | None = None
+    asset_class: str | None = None
     validate: bool = False
 
 

@@ -268,10 +268,13 @@ def test_patch_sets_the_named_balances(browser):
 
 
 def test_put_replaces_all_balances(browser, kraken):
-    assert browser.ok("PUT", "/accounts/main/balances", {"XXBT": "1.5"}) == {"XXBT": "1.5000000000"}
-    assert browser.ok("GET", "/accounts/main/balances") == {"XXBT": "1.5000000000"}
+    put = browser.ok("PUT", "/accounts/main/balances", {"XXBT": "1.5"})
+    assert {asset: text for asset, text in put.items() if float(text)} == {"XXBT": "1.5000000000"}
+    assert browser.ok("GET", "/accounts/main/balances") == put
     full = (kraken.api_key, kraken.api_secret)
-    assert browser.private("Balance", full, 1)["result"] == {"XXBT": "1.5000000000"}
+    # What an account has once had stays in its Balance, with a zero.
+    assert browser.private("Balance", full, 1)["result"] == put
+    assert put["ZUSD"] == "0.0000"
     rows = browser.private("Ledgers", full, 2, asset="ZUSD")["result"]["ledger"].values()
     assert [row["amount"] for row in rows] == ["-1000000.0000", "1000000.0000"]
 

@@ -566,3 +566,24 @@ def test_a_body_in_many_parts_is_read_whole_and_its_size_bounded(sandbox: Sandbo
     assert (start["status"], json.loads(body["body"])) == (200, {"error": ["EAPI:Invalid key"]})
     start, _ = drive(sandbox, [part] * 20 + [{"type": "http.request", "body": b"", "more_body": False}])
     assert start["status"] == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/0/private/AmendOrder", "Kraken has this method, mockkraken does not simulate it yet"),
+        ("/0/private/GetAPIKeyInfo", "there is no such method; it is spelled /0/private/GetApiKeyInfo"),
+        ("/0/public/trades", "there is no such method; it is spelled /0/public/Trades"),
+        ("/0/private/Foo", "there is no such method"),
+    ],
+)
+def test_the_journal_tells_a_gap_from_a_slip(kraken: Client, path: str, reason: str) -> None:
+    assert kraken.send("POST", path).status == 404
+    assert kraken.journal()["reason"] == reason
+
+
+def test_a_partly_unknown_list_is_answered_and_explained(kraken: Client) -> None:
+    assert kraken.get("Ticker", pair="XBTUSD,NOPE").errors == ["EQuery:Unknown asset pair"]
+    record = kraken.journal()
+    assert (record["outcome"], record["error"]) == ("accepted", "EQuery:Unknown asset pair")
+    assert "NOPE" in record["reason"]

@@ -77,3 +77,51 @@ def test_makers_keep_to_a_tick_that_was_changed(tick: str) -> None:
 def test_unix_seconds_are_no_deadline(floor: Floor, ann: Account) -> None:
     soon = str(floor.clock.now() // 10**9 + 30)
     assert floor.refusal(ann, "buy", "1", "50000", deadline=soon) == "EGeneral:Invalid arguments:deadline"
+
+
+def test_a_maker_pays_its_own_rate_where_that_is_the_higher(floor: Floor, bob: Account) -> None:
+    """On some pairs the maker's ladder lies above the taker's: the hold must cover it."""
+    maker = floor.trader("maker", XETH="5.44")
+    floor.deposit(bob, "CMETH", "10")
+    resting = floor.buy(maker, "5", "1.0855", pair="CMETHETH")
+    assert floor.available(maker, "XETH") == "0.00001675"
+    floor.sell(bob, "5", "1.0855", pair="CMETHETH")
+    [row] = [entry for entry in maker.ledger.values() if entry.asset == "XETH" and entry.type == "trade"]
+    assert (resting.fee, row.fee) == (1248325, 124832500)
+
+
+def test_an_order_pays_no_more_than_it_was_entered_with(floor: Floor, bob: Account) -> None:
+    whale = floor.trader("whale", ZUSD="20000000")
+    floor.sell(bob, "5", "60000")
+    floor.buy(whale, "5", "60000")
+    resting = floor.buy(whale, "1", "50000")
+    rate = resting.most
+    floor.clock.advance(31 * 86400 * 10**9)
+    floor.sell(bob, "0.5", "50000")
+    [trade] = resting.executions[0].fills
+    assert trade.fee == trade.cost * rate // 10**6
+    assert trade.ledgers[1].fee * 10 == trade.fee
+
+
+def test_one_cl_ord_id_in_three_spellings(floor: Floor, ann: Account) -> None:
+    text = "6d1b345e-2821-40e2-ad83-4ecb18a06876"
+    order = floor.buy(ann, "1", "50000", cl_ord_id=text)
+    for twin in (text.upper(), text.replace("-", "")):
+        assert floor.refusal(ann, "buy", "1", "50000", cl_ord_id=twin).endswith("cl_ord_id not unique")
+    assert floor.exchange.cancel_order(ann, cl_ord_id=text.upper()) == 1
+    assert order.cl_ord_id == text
+
+
+def test_trades_of_one_moment_are_told_apart_by_time(floor: Floor, ann: Account, bob: Account) -> None:
+    for price in range(60000, 60010):
+        floor.sell(bob, "0.1", str(price))
+    floor.buy(ann, "1")
+    times = [printed.time for printed in floor.exchange.market(floor.pair()).tape.prints]
+    assert times == list(range(times[0], times[0] + 10))
+
+
+def test_orders_closed_at_one_moment_stand_in_the_order_of_their_entry(floor: Floor, ann: Account) -> None:
+    entered = [floor.buy(ann, "1", "50000") for _ in range(5)]
+    for index in (3, 0, 4, 1, 2):
+        floor.exchange.cancel_order(ann, txid=entered[index].txid)
+    assert ann.closed == entered

@@ -1,0 +1,31 @@
+"""What Kraken's REST API has and this one does not: the journal tells a gap of ours from a slip of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+# Kraken's methods as of August 2026 that are answered as unknown ones so far.
+NOT_SIMULATED = {
+    "public": ("GroupedBook", "PreTrade", "PostTrade"),
+    "private": (
+        *("AddOrderBatch", "AmendOrder", "EditOrder", "CancelOrderBatch", "CancelAllOrdersAfter"),
+        *("OrderAmends", "OpenPositions", "CreditLines", "Level3", "ListWalletAccounts"),
+        *("AddExport", "ExportStatus", "RetrieveExport", "RemoveExport"),
+        *("DepositMethods", "DepositAddresses", "DepositStatus"),
+        *("WithdrawMethods", "WithdrawAddresses", "WithdrawInfo", "Withdraw", "WithdrawStatus", "WithdrawCancel"),
+        *("WalletTransfer", "CreateSubaccount", "AccountTransfer"),
+        *("Earn/Strategies", "Earn/Allocations", "Earn/Allocate", "Earn/AllocateStatus"),
+        *("Earn/Deallocate", "Earn/DeallocateStatus"),
+    ),
+}
+
+
+def why_unknown(path: str, simulated: Iterable[str]) -> str:
+    """The reason for the journal: what is wrong with a path that is not among the `simulated` ones."""
+    gaps = [f"/0/{kind}/{name}" for kind, names in NOT_SIMULATED.items() for name in names]
+    if path in gaps:
+        return "Kraken has this method, mockkraken does not simulate it yet"
+    for known in (*simulated, *gaps):
+        if known.lower() == path.lower():
+            return f"there is no such method; it is spelled {known}"
+    return "there is no such method"
