@@ -59,7 +59,6 @@ class Exchange:
         self.accounts: dict[str, Account] = {account.name: account for account in (self.house, self.fees)}
         self._clock = clock
         self._settings = settings
-        self._catalog = catalog
         self._ids = ids
         self._seq = itertools.count(1)
         self._usd = catalog.assets["ZUSD"]
