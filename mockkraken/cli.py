@@ -55,14 +55,16 @@ def serve(host: str, port: int, seed: int, clock: str | None, dialect: str, cont
     Everything is kept in memory and gone at the end. The last line printed begins with "mockkraken ready" and says
     where the server is and what its default key is.
     """
+    import os
     import signal
-    import threading
 
     from mockkraken.server import BindError, MockKraken
 
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    # A pipe, and no lock: a second signal may come while the first is being handled.
+    waiting, ended = os.pipe()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        signal.signal(number, lambda *_: os.write(ended, b"."))
     try:
         kraken = MockKraken(
             seed,
@@ -78,8 +80,10 @@ def serve(host: str, port: int, seed: int, clock: str | None, dialect: str, cont
     try:
         click.echo(_banner(kraken))
         sys.stdout.flush()
-        ended.wait()
+        os.read(waiting, 1)
     finally:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)  # one is enough: the end must not be cut short
         kraken.stop()
 
 

@@ -34,6 +34,8 @@ _RFC3339 = re.compile(
     re.ASCII,
 )
 
+_LONGEST_TIME = 64  # characters
+
 Mode = Literal["real", "frozen", "scaled"]
 
 
@@ -183,9 +185,9 @@ def parse_time(value: object) -> int:
     if isinstance(text, str):
         if _SECONDS.fullmatch(text) and len(text) <= decimals.MAX_DIGITS:
             return _in_range(decimals.truncate(text, 9))
-        if match := _RFC3339.fullmatch(text):
+        if len(text) <= _LONGEST_TIME and (match := _RFC3339.fullmatch(text)):
             return _in_range(_from_rfc3339(match))
-    raise ClockError(f"not a time: {value!r}; give RFC 3339 text or unix seconds")
+    raise ClockError(f"not a time: {str(value)[:_LONGEST_TIME]!r}; give RFC 3339 text or unix seconds")
 
 
 def _from_rfc3339(match: re.Match[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import threading
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from mockkraken.rest.app import Receive, Scope, Send
 
 DEFAULT_KEY = "full"
+
+_TOKEN = re.compile(r"[!-~]+")
+_OFFER = re.compile(rb"\r\nUpgrade:[ \t]*h2c[^\r\n]*", re.IGNORECASE)
+_REQUEST_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/1\.1\r\n")
 
 _BACKLOG = 2048
 _KEEP_ALIVE = 75  # seconds, as nginx: a bot that polls each ten seconds must not meet a connection just closed
@@ -142,6 +147,7 @@ class MockKraken:
     Raises:
         SettingError: there is no such setting, or it does not take that value.
         ClockError: `clock` is no time.
+        ValueError: `control_token` can't stand in a header.
     """
 
     def __init__(
@@ -155,6 +161,8 @@ class MockKraken:
         control_token: str | None = None,
         **settings: Any,
     ) -> None:
+        if control_token is not None and not _TOKEN.fullmatch(control_token):
+            raise ValueError("a control token is one or more printable ASCII characters without blanks")
         start = None if clock is None else parse_time(clock)
         self._sandbox = Sandbox(settings=Settings.of(seed=seed, dialect=dialect, **settings), start=start)
         self._control = Control(self._sandbox)
@@ -182,12 +190,12 @@ class MockKraken:
 
     @property
     def ws_url(self) -> str:
-        """Where it serves the public WebSocket v2."""
+        """Where the public WebSocket v2 belongs; it is not simulated yet, and answers HTTP 404."""
         return f"ws://{self._address_of_server()}/ws/v2"
 
     @property
     def ws_auth_url(self) -> str:
-        """Where it serves the private WebSocket v2."""
+        """Where the private WebSocket v2 belongs; it is not simulated yet, and answers HTTP 404."""
         return f"ws://{self._address_of_server()}/ws-auth/v2"
 
     def reset(self, *, seed: int | None = None, clock: str | float | None = None) -> None:
@@ -296,8 +304,9 @@ class MockKraken:
         state = ServerState()
         loop = asyncio.get_running_loop()
 
+        protocol: Any = _without_h2c(config.http_protocol_class)
+
         def connection() -> asyncio.Protocol:
-            protocol: Any = config.http_protocol_class
             made: asyncio.Protocol = protocol(config=config, server_state=state, app_state={}, _loop=loop)
             made.access_log = False  # type: ignore[attr-defined]  # uvicorn's own switch is global to the process
             return made
@@ -313,6 +322,22 @@ class MockKraken:
             server.close()
             await _close_connections(state)
             await server.wait_closed()
+
+
+def _without_h2c(protocol: Any) -> Any:
+    """The protocol, deaf to offers of HTTP/2 over clear text, which the JDK's client makes with each request.
+
+    uvicorn ignores the offer, but loses the body of the request that makes it.
+    """
+
+    class Deaf(protocol):  # type: ignore[misc]  # which of uvicorn's two it is depends on what is installed
+        def data_received(self, data: bytes) -> None:
+            if _OFFER.search(data) and _REQUEST_LINE.match(data):
+                head, end, body = data.partition(b"\r\n\r\n")
+                data = _OFFER.sub(b"", head) + end + body
+            super().data_received(data)
+
+    return Deaf
 
 
 async def _close_connections(state: ServerState) -> None:

@@ -301,8 +301,8 @@ class KeysControl:
             nonce_window: how far below the highest nonce an unused one passes.
             ip_allowlist: addresses and ranges that it may be used from; empty: everywhere.
             valid_until: when it runs out.
-            query_from: how far back queries reach.
-            query_to: up to when they reach.
+            query_from: how far back queries shall reach; kept and shown, not enforced yet.
+            query_to: up to when.
             api_key: the public key; None: a generated one.
             api_secret: in base64; None: a generated one.
 

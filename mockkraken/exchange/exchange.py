@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from mockkraken.settings import Settings
 
 
+CANCELS_MAX = 50  # [guess] ids in a comma list, as many as CancelOrderBatch takes [doc, kraken/30 §6.2]
+
+
 class BalanceError(ValueError):
     """A balance can't be set to that: it lies below what open orders hold."""
 
@@ -153,7 +156,7 @@ class Exchange:
         if order.reduce_only:
             raise KrakenError(errors.REDUCE_ONLY_ON_SPOT, "reduce_only without leverage", check="order")
         order.rate = self._rate(account, market.pair.taker, now)
-        order.most = max(order.rate, self._rate(account, market.pair.maker, now))
+        order.highest_rate = max(order.rate, self._rate(account, market.pair.maker, now))
         found = plan(order, market.book, self._worst_price(order))
         hold = self._check_funds(order, found)
         if order.post and found.takes and self._settings.post_only_crossing == "error":
@@ -235,7 +238,7 @@ class Exchange:
             maker = resting.account
             if maker.name not in rates:
                 rates[maker.name] = self._rate(maker, order.market.pair.maker, now)
-            self._fill(order, resting, volume, min(rates[maker.name], resting.most), execution, now)
+            self._fill(order, resting, volume, min(rates[maker.name], resting.highest_rate), execution, now)
         if not order.remaining:
             self._end(order, now, "closed", None)
         elif found.met_self:
@@ -259,11 +262,9 @@ class Exchange:
             order.fee += fee_on(cost, rate)
             self._hold(order)
 
-        # Both sides move by the same rounded value (kraken/30 §8.10). It yields to what is really there, so that many
-        # roundings in one direction never overdraw an account.
         buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
-        base = min(rescale(volume, pair.lot_decimals, pair.base.decimals), seller.account.available(pair.base.id))
-        quote = min(rescale(cost, pair.cost_decimals, pair.quote.decimals), buyer.account.available(pair.quote.id))
+        base = _payable(seller.account, pair.base, rescale(volume, pair.lot_decimals, pair.base.decimals))
+        quote = _payable(buyer.account, pair.quote, rescale(cost, pair.cost_decimals, pair.quote.decimals))
         printed = market.tape.append(now, price, volume, taker.side, taker.ordertype)
         match = _Match(pair, price, volume, cost, base, quote, printed.trade_id, now)
         self._book(match, taker, taker.rate, execution)
@@ -434,7 +435,10 @@ class Exchange:
                 reason = f"no open order has the cl_ord_id {cl_ord_id[:40]!r}"
                 raise KrakenError(self._settings.by_dialect("gone_order_error"), reason, check="order")
         refused: KrakenError | None = None
-        for text in [part.strip() for part in txid.split(",")] if txid is not None else []:
+        named = txid.split(",", CANCELS_MAX) if txid is not None else []
+        if len(named) > CANCELS_MAX:
+            raise KrakenError(errors.INVALID_ARGUMENTS, f"more than {CANCELS_MAX} ids are given")
+        for text in dict.fromkeys(part.strip() for part in named):
             try:
                 found.update((order.txid, order) for order in self._named(account, text))
             except KrakenError as error:
@@ -460,6 +464,15 @@ class Exchange:
     def cancel_all(self, account: Account) -> int:
         """Cancel every open order of the account; how many there were."""
         return self.cancel(account.open.values())
+
+
+def _payable(account: Account, asset: Asset, units: int) -> int:
+    """What of a fill's rounded value moves, the same on both sides (kraken/30 §8.10).
+
+    For a client it yields to what is really there: funds were checked, so only roundings in one direction can be
+    missing. What the house has is no limit.
+    """
+    return min(units, account.available(asset.id)) if account.client else units
 
 
 def _insert_closed(closed: list[Order], order: Order) -> None:

@@ -42,7 +42,6 @@ class OrderRequest(msgspec.Struct, kw_only=True):
     type: str | None = None
     volume: str | None = None
     price: str | None = None
-    price2: str | None = None
     displayvol: str | None = None
     trigger: str | None = None
     leverage: str | None = None

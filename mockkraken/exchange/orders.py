@@ -58,7 +58,7 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
     """Txid of the order that made this one."""
     rate: int = 0
     """The account's taker rate at entry (RATE_ONE = 100 %)."""
-    most: int = 0
+    highest_rate: int = 0
     """The highest rate that it can be charged: the larger of the taker's and the maker's at entry. Its hold reckons
     with that, and however long it rests, it pays no more [guess, kraken/30 §5.4: the rate is that at entry]."""
 
@@ -103,7 +103,7 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
         The one rule of holds, kraken/30 §5.4: size plus fee where the fee is taken in the same asset, rounded half up
         once. A negative rate, a rebate, is not counted on.
         """
-        pair, rate = self.market.pair, max(self.most, 0)
+        pair, rate = self.market.pair, max(self.highest_rate, 0)
         if self.side == "sell":
             if not self.fee_in_base:
                 return rescale(volume, pair.lot_decimals, pair.base.decimals)

@@ -194,7 +194,7 @@ class KeyRing:
         bare = header.strip(b" \t\r\n\"'")
         if bare != header and (key := self.get(bare)):
             return f"API-Key has blanks or quotes around the public key of {key.name!r}; it counts as sent"
-        if b"%" in bare and (key := self.get(unquote_to_bytes(bare))):
+        if b"%" in bare and len(bare) <= 3 * _LONGEST_PUBLIC_KEY and (key := self.get(unquote_to_bytes(bare))):
             return f"API-Key is the public key of {key.name!r} percent-encoded; it belongs there raw"
         text = bare.decode("latin-1")
         if text in self._by_name:

@@ -94,7 +94,7 @@ class Journal:
             endpoint: the method (`AddOrder`), or the path when there is no such method.
             outcome: what became of it.
             http_status: of the answer.
-            duration_us: from the body's arrival to the answer, microseconds of the sandbox's clock.
+            duration_us: from the body's arrival to the answer, µs; 0 unless the clock runs with the machine's.
             account: whose key it was.
             key: the name of the key.
             api_key: its public key, only of a key that exists: people send secrets by mistake.

@@ -305,7 +305,7 @@ class TradeVolumeParams(msgspec.Struct):
 
 def trade_volume(venue: Venue, caller: Caller, params: TradeVolumeParams) -> dict[str, Any]:
     volume = caller.account.volume.at(venue.clock.now())
-    pairs = [trading_pair(venue, name) for name in params.pair] if params.pair else []
+    pairs = [trading_pair(venue, name) for name in dict.fromkeys(params.pair or ())]
     return {
         "currency": "ZUSD",
         "volume": fmt(rescale(volume, USD_DECIMALS, MONEY_DECIMALS), MONEY_DECIMALS),

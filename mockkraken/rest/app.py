@@ -175,7 +175,8 @@ class RestApp:
         if mode == "allow":
             return self._public(endpoint, read_query(call.query) | self._fields(call), call)
         if mode == "404":
-            return self._unknown_method(call)
+            reason = "public methods take GET only (public_post_response)"
+            return call.refuse(failure(errors.UNKNOWN_METHOD, status=404), "verb", reason, errors.UNKNOWN_METHOD)
         return call.refuse(edge.NOT_ALLOWED, "verb", "public methods take GET only")
 
     def _public(self, endpoint: Public, fields: Fields, call: _Call) -> Answer:

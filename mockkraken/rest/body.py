@@ -16,6 +16,7 @@ Fields = dict[str, str]
 
 NESTING_MAX = 8
 EXPONENT_MAX = 30
+NAMES_MAX = 200_000  # characters of all names of a JSON body, nesting written out
 FIELDS_MAX = 10_000  # more than any call has; the bound keeps hostile forms cheap
 
 
@@ -71,12 +72,12 @@ def _read_json(body: bytes) -> Fields:
         )
         if not isinstance(read, dict):
             raise Undecodable("the JSON body is no object")
-        fields: Fields = {}
+        fields = _Flat()
         for name, value in read.items():
-            _flatten(name, value, fields, 1)
+            fields.take(name, value, 1)
     except (UnicodeError, json.JSONDecodeError, RecursionError) as error:
         raise Undecodable(f"the JSON body is malformed: {type(error).__name__}") from error
-    return fields
+    return fields.fields
 
 
 def _refuse(constant: str) -> Any:
@@ -87,26 +88,37 @@ def _first_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(reversed(pairs)) if len({name for name, _ in pairs}) < len(pairs) else dict(pairs)
 
 
-def _flatten(name: str, value: Any, fields: Fields, depth: int) -> None:
-    if depth > NESTING_MAX:
-        raise Undecodable(f"the JSON body is nested deeper than {NESTING_MAX}")
-    if value is None:
-        return
-    if isinstance(value, dict):
-        for member, inner in value.items():
-            _flatten(f"{name}[{member}]", inner, fields, depth + 1)
-    elif isinstance(value, list):
+class _Flat:
+    """Fields being flattened from JSON. What nested names add up to is bounded, since a small body can mean many."""
+
+    def __init__(self) -> None:
+        self.fields: Fields = {}
+        self._characters = 0
+
+    def take(self, name: str, value: Any, depth: int) -> None:
+        self._characters += len(name) + 1
+        if depth > NESTING_MAX or self._characters > NAMES_MAX:
+            raise Undecodable(f"the JSON body is nested deeper than {NESTING_MAX}, or has too many or too long names")
+        if value is None:
+            return
+        if isinstance(value, dict):
+            for member, inner in value.items():
+                self.take(f"{name}[{member}]", inner, depth + 1)
+        elif isinstance(value, list):
+            self._take_list(name, value, depth)
+        elif name == "nonce":
+            self.fields[name] = str(value)  # as it was written: the signature covers that
+        else:
+            self.fields[_text(name)] = _text(value)
+
+    def _take_list(self, name: str, items: list[Any], depth: int) -> None:
         if name == "nonce":
             return  # a nonce is a text or a number
-        if any(isinstance(item, (dict, list)) for item in value):
-            for index, item in enumerate(value):
-                _flatten(f"{name}[{index}]", item, fields, depth + 1)
-        elif value:
-            fields[_text(name)] = ",".join(_text(item) for item in value if item is not None)
-    elif name == "nonce":
-        fields[name] = str(value)  # as it was written: the signature covers that
-    else:
-        fields[_text(name)] = _text(value)
+        if any(isinstance(item, (dict, list)) for item in items):
+            for index, item in enumerate(items):
+                self.take(f"{name}[{index}]", item, depth + 1)
+        elif items:
+            self.fields[_text(name)] = ",".join(_text(item) for item in items if item is not None)
 
 
 class _Number(str):

@@ -143,7 +143,6 @@ def ticker(venue: Venue, params: TickerParams) -> dict[str, Any] | Partial:
             unknown = True
             continue
         pair, key = found
-        venue.exchange.market(pair)
         rows[pair.display if version1 else key] = _ticker_row(venue, pair, now)
     if unknown and not rows:
         raise KrakenError(errors.UNKNOWN_ASSET_PAIR, f"there is no pair {params.pair[:40]!r}")

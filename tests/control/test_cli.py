@@ -116,3 +116,15 @@ def test_a_taken_port_is_one_line_too():
     assert re.fullmatch(
         rf"mockkraken: can't listen on 127\.0\.0\.1:{port}: address already in use\n", done.stderr, re.I
     )
+
+
+def test_two_signals_at_once_end_it_as_one_does():
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-m", "mockkraken", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            next(line for line in process.stdout if line.startswith("mockkraken ready"))
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(5) == 0

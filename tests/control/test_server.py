@@ -19,7 +19,7 @@ from mockkraken.control.operations import Control
 from mockkraken.server import BindError, _is_loopback
 from mockkraken.settings import SettingError
 
-TOKEN = "let me in"
+TOKEN = "let-me-in"
 
 
 def connect(kraken: MockKraken) -> socket.socket:
@@ -189,7 +189,7 @@ def test_what_is_loopback(address, loopback):
 
 
 @pytest.mark.parametrize(
-    "authorization", [None, "", TOKEN, "Bearer", "Bearer wrong", "Basic let me in", "Bearer let me in!"]
+    "authorization", [None, "", TOKEN, "Bearer", "Bearer wrong", "Basic let-me-in", "Bearer let-me-in!"]
 )
 def test_without_the_token_no_control_call_is_done(guarded: MockKraken, authorization):
     connection = http.client.HTTPConnection(guarded.url.removeprefix("http://"), timeout=5)
@@ -324,3 +324,36 @@ def test_a_fault_of_ours_is_a_500_in_the_form_that_clients_know(kraken: MockKrak
     assert "on purpose" in caplog.text
     with pytest.raises(RuntimeError, match="on purpose"):
         kraken.reset()
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_body_of_a_client_that_offers_http_2_arrives(kraken: MockKraken, parts: int):
+    """The JDK's client offers h2c with every request on plain http."""
+    head = (
+        b"POST /mock/clock HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 17\r\nHost: k\r\n"
+        b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n\r\n"
+    )
+    body = b'{"advance":"15m"}'
+    with connect(kraken) as client:
+        client.sendall(head + (body if parts == 1 else b""))
+        if parts == 2:
+            assert get(kraken, "/mock/health") == 200
+            client.sendall(body)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    assert kraken.clock.now() == "2026-01-01T00:15:00Z"
+
+
+def test_where_a_request_says_it_was_forwarded_from_counts_for_nothing(kraken: MockKraken):
+    restricted = kraken.keys["restricted"]
+    headers = {"API-Key": restricted.api_key, "X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
+    connection = http.client.HTTPConnection(kraken.url.removeprefix("http://"), timeout=5)
+    connection.request("POST", "/0/private/Balance", body="nonce=1", headers=headers)
+    assert connection.getresponse().read() == b'{"error":["EAPI:Invalid key"]}'
+    connection.close()
+    assert kraken.journal.refusals()[-1]["check"] == "address"
+
+
+@pytest.mark.parametrize("token", ["", " ", "let me in", "schlüssel"])
+def test_a_token_that_no_header_can_bring_is_refused(token: str):
+    with pytest.raises(ValueError, match="control token"):
+        MockKraken(host="0.0.0.0", control_token=token)

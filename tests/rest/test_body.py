@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -492,3 +493,23 @@ def test_lists_in_brackets(fields: dict[str, str]) -> None:
 def test_brackets_count_only_where_a_list_is_wanted() -> None:
     assert read(**{"count[]": "5", "kind[0]": "x"}) == Everything(pair="XBTUSD")
     assert refusal({"pair[]": "XBTUSD"}, named=True).message == "EGeneral:Invalid arguments:pair"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"k" * 50_000: [{"a": 1}] * 8000}),
+        json.dumps({"a": [[]] * 300_000}),
+        "&".join(["a=1"] * 20_000),
+    ],
+    ids=["long names", "many lists", "many fields"],
+)
+def test_a_small_body_that_means_much_is_refused(body: str) -> None:
+    kind = b"application/json" if body[0] == "{" else b"application/x-www-form-urlencoded"
+    tracemalloc.start()
+    try:
+        with pytest.raises(Undecodable):
+            read_body(body.encode(), kind)
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()

@@ -95,7 +95,7 @@ def test_an_order_pays_no_more_than_it_was_entered_with(floor: Floor, bob: Accou
     floor.sell(bob, "5", "60000")
     floor.buy(whale, "5", "60000")
     resting = floor.buy(whale, "1", "50000")
-    rate = resting.most
+    rate = resting.highest_rate
     floor.clock.advance(31 * 86400 * 10**9)
     floor.sell(bob, "0.5", "50000")
     [trade] = resting.executions[0].fills
@@ -125,3 +125,19 @@ def test_orders_closed_at_one_moment_stand_in_the_order_of_their_entry(floor: Fl
     for index in (3, 0, 4, 1, 2):
         floor.exchange.cancel_order(ann, txid=entered[index].txid)
     assert ann.closed == entered
+
+
+def test_a_list_of_ids_to_cancel_has_an_end(floor: Floor, ann: Account) -> None:
+    order = floor.buy(ann, "1", "50000")
+    with pytest.raises(KrakenError, match=r"^EGeneral:Invalid arguments$"):
+        floor.exchange.cancel_order(ann, txid=",".join([order.txid] * 51))
+    assert order.status == "open"
+    assert floor.exchange.cancel_order(ann, txid=",".join([order.txid] * 50)) == 1
+
+
+def test_a_house_with_nothing_still_delivers(floor: Floor, ann: Account) -> None:
+    """Its balance says what it has given, it is no limit: nobody pays for what they don't get."""
+    floor.quote("sell", "1", "60000")
+    floor.buy(ann, "1", "60000")
+    assert floor.balance(ann, "XXBT") == "11"
+    assert floor.exchange.house.balances["XXBT"] == -(10**10)

@@ -160,7 +160,6 @@ class TestNoFault:
             {"oflags": "nompp"},
             {"starttm": "0", "expiretm": "0", "leverage": "none", "trigger": "", "close_ordertype": ""},
             {"leverage": "0"},
-            {"price2": "ignored"},
             {"userref": "2147483647"},
             {"userref": "-2147483648"},
             {"userref": "0"},
