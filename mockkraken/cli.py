@@ -60,11 +60,14 @@ def serve(host: str, port: int, seed: int, clock: str | None, dialect: str, cont
 
     from mockkraken.server import BindError, MockKraken
 
-    # A pipe, and no lock: a second signal may come while the first is being handled.
+    # The interpreter itself writes to the pipe, whatever this thread is about to do: a handler in Python would wait for
+    # the read to return that waits for the handler, if the signal came just before the read began.
     waiting, ended = os.pipe()
+    os.set_blocking(ended, False)
+    signal.set_wakeup_fd(ended)
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
-        signal.signal(number, lambda *_: os.write(ended, b"."))
+        signal.signal(number, lambda *_: None)
     try:
         kraken = MockKraken(
             seed,

@@ -42,7 +42,7 @@ class Control:
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._machine = Clock()
         self._started = self._machine.now()
 
@@ -52,7 +52,7 @@ class Control:
         Raises:
             ControlError: it can't be done; nothing was changed.
         """
-        self._sandbox.clock.run_due()
+        self.sandbox.clock.run_due()
         return operation(self, *given)
 
     # The sandbox as a whole
@@ -63,21 +63,21 @@ class Control:
             "status": "ok",
             "version": __version__,
             "uptime_seconds": (self._machine.now() - self._started) // (SECOND // 1000) / 1000,
-            "sandboxes": [self._sandbox.name],
+            "sandboxes": [self.sandbox.name],
         }
 
     def reset(self, body: object) -> dict[str, Any]:
         """Everything back to its start state."""
         given = read(bodies.Reset, body)
         start = None if given.clock is None else moment("clock", given.clock)
-        self._sandbox.reset(seed=given.seed, start=start)
+        self.sandbox.reset(seed=given.seed, start=start)
         return {}
 
     # Clock
 
     def clock(self) -> dict[str, Any]:
         """How the clock runs, and what it shows."""
-        clock = self._sandbox.clock
+        clock = self.sandbox.clock
         now, scale = clock.now(), clock.scale
         return {
             "mode": clock.mode,
@@ -100,7 +100,7 @@ class Control:
         elif move == "scale":
             self._run(value)
         elif value is True:
-            self._sandbox.clock.run()
+            self.sandbox.clock.run()
         else:
             raise invalid("resume", "resume takes true")
         return self.clock()
@@ -108,7 +108,7 @@ class Control:
     def _freeze(self, value: object) -> None:
         at = None if value is True else moment("freeze", value)
         try:
-            self._sandbox.clock.freeze(at)
+            self.sandbox.clock.freeze(at)
         except ClockError as error:
             raise conflict("freeze", str(error)) from error
 
@@ -118,13 +118,13 @@ class Control:
             span("advance", str(text)[1:])
             raise conflict("advance", "the clock does not go back")
         try:
-            self._sandbox.clock.advance(span("advance", value))
+            self.sandbox.clock.advance(span("advance", value))
         except ClockError as error:
             raise invalid("advance", str(error)) from error
 
     def _run(self, scale: object) -> None:
         try:
-            self._sandbox.clock.run(msgspec.convert(scale, float))
+            self.sandbox.clock.run(msgspec.convert(scale, float))
         except (ClockError, msgspec.ValidationError, OverflowError) as error:
             raise invalid("scale", str(error)) from error
 
@@ -132,24 +132,24 @@ class Control:
 
     def settings(self) -> dict[str, Any]:
         """Every setting with its value; null: the dialect decides."""
-        return msgspec.structs.asdict(self._sandbox.settings)
+        return msgspec.structs.asdict(self.sandbox.settings)
 
     def change_settings(self, body: object) -> dict[str, Any]:
         """Change the named settings; null puts one back to its default."""
-        settings, journal_size = self._sandbox.settings, self._sandbox.settings.journal_size
+        settings, journal_size = self.sandbox.settings, self.sandbox.settings.journal_size
         try:
             settings.patch({name: plain(value) for name, value in mapping(body).items()})
         except SettingError as error:
             raise invalid(error.field, str(error)) from error
         if settings.journal_size != journal_size:
-            self._sandbox.journal.resize(settings.journal_size)
+            self.sandbox.journal.resize(settings.journal_size)
         return self.settings()
 
     # Accounts
 
     def accounts(self) -> dict[str, Any]:
         """Every account."""
-        return {"accounts": [self._account_row(account) for account in self._sandbox.exchange.accounts.values()]}
+        return {"accounts": [self._account_row(account) for account in self.sandbox.exchange.accounts.values()]}
 
     def account(self, name: str) -> dict[str, Any]:
         """One account."""
@@ -158,7 +158,7 @@ class Control:
     def create_account(self, body: object) -> dict[str, Any]:
         """Open an account, with balances if given."""
         given = read(bodies.NewAccount, body)
-        exchange = self._sandbox.exchange
+        exchange = self.sandbox.exchange
         if not 1 <= len(given.name) <= _LONGEST_NAME or not given.name.isprintable():
             raise invalid("name", f"an account's name has 1 to {_LONGEST_NAME} printable characters")
         if given.name in exchange.accounts:
@@ -188,7 +188,7 @@ class Control:
     def replace_balances(self, name: str, body: object) -> dict[str, str]:
         """Set the named balances, and all others to zero."""
         account = self._account(name)
-        assets = self._sandbox.catalog.assets
+        assets = self.sandbox.catalog.assets
         nothing = dict.fromkeys((assets[asset_id] for asset_id in account.balances), 0)
         self._set(account, nothing | self._amounts(mapping(body)))
         return self._texts(account.balances)
@@ -202,10 +202,10 @@ class Control:
                 texts = [decimals.fmt(number, asset.decimals) for number in (held, units)]
                 raise conflict(asset.id, f"open orders hold {texts[0]} {asset.id}, more than {texts[1]}")
         for asset, units in amounts.items():
-            self._sandbox.exchange.set_balance(account, asset, units)
+            self.sandbox.exchange.set_balance(account, asset, units)
 
     def _account(self, name: str) -> Account:
-        account = self._sandbox.exchange.accounts.get(name)
+        account = self.sandbox.exchange.accounts.get(name)
         if account is None:
             raise unknown("account", f"there is no account {name!r}")
         return account
@@ -225,11 +225,11 @@ class Control:
 
     def _next_iban(self) -> str:
         # In the manner of the default accounts'; theirs end below 100, so none is given twice.
-        number = 100 + len(self._sandbox.exchange.accounts)
+        number = 100 + len(self.sandbox.exchange.accounts)
         return f"AA{number % 100:02d} N84G MOCK {number:04d}"
 
     def _asset(self, name: str) -> Asset:
-        asset = self._sandbox.catalog.asset(name)
+        asset = self.sandbox.catalog.asset(name)
         if asset is None:
             raise invalid(name, f"there is no asset {name!r}")
         return asset
@@ -245,14 +245,14 @@ class Control:
         return found
 
     def _texts(self, units: Mapping[str, int]) -> dict[str, str]:
-        assets = self._sandbox.catalog.assets
+        assets = self.sandbox.catalog.assets
         return {asset_id: decimals.fmt(number, assets[asset_id].decimals) for asset_id, number in units.items()}
 
     # Keys
 
     def keys(self) -> dict[str, Any]:
         """Every key."""
-        return {"keys": [_key_row(key) for key in self._sandbox.keys.all()]}
+        return {"keys": [_key_row(key) for key in self.sandbox.keys.all()]}
 
     def key(self, name_or_key: str) -> dict[str, Any]:
         """One key with its nonce state."""
@@ -261,7 +261,7 @@ class Control:
     def create_key(self, body: object) -> dict[str, Any]:
         """Make a key; the answer has its secret."""
         given = read(bodies.NewKey, body)
-        sandbox = self._sandbox
+        sandbox = self.sandbox
         if given.otp is not None:
             raise invalid("otp", "keys with a second factor are not offered; leave it out, or null")
         if not self._account(given.account).client:
@@ -289,14 +289,14 @@ class Control:
         if changes.get("name") != key.name:
             self._free("name", changes.get("name"))
         try:
-            self._sandbox.keys.edit(key, changes, now=self._sandbox.clock.now())
+            self.sandbox.keys.edit(key, changes, now=self.sandbox.clock.now())
         except KeyFieldError as error:
             raise invalid(error.field, str(error)) from error
         return _key_row(key)
 
     def delete_key(self, name_or_key: str) -> dict[str, Any]:
         """Take a key away."""
-        self._sandbox.keys.delete(self._key(name_or_key))
+        self.sandbox.keys.delete(self._key(name_or_key))
         return {}
 
     def set_nonce(self, name_or_key: str, body: object) -> dict[str, Any]:
@@ -314,13 +314,13 @@ class Control:
         return self._key(name_or_key).api_secret
 
     def _key(self, name_or_key: str) -> Key:
-        key = self._sandbox.keys.find(name_or_key)
+        key = self.sandbox.keys.find(name_or_key)
         if key is None:
             raise unknown("key", f"there is no key {name_or_key!r}")
         return key
 
     def _free(self, field: str, text: str | None) -> None:
-        if text is not None and self._sandbox.keys.find(text):
+        if text is not None and self.sandbox.keys.find(text):
             raise conflict(field, f"there is a key {text!r} already")
 
     # Journal
@@ -330,14 +330,14 @@ class Control:
         given = read(bodies.JournalQuery, query, texts=True)
         if given.key is not None:
             # A key may have got another name since; in a query, `+` may stand for a blank.
-            found = self._sandbox.keys.find(given.key) or self._sandbox.keys.find(given.key.replace("+", " "))
+            found = self.sandbox.keys.find(given.key) or self.sandbox.keys.find(given.key.replace("+", " "))
             given.key = found.api_key if found else given.key
-        records, dropped, following = self._sandbox.journal.records(**msgspec.structs.asdict(given))
+        records, dropped, following = self.sandbox.journal.records(**msgspec.structs.asdict(given))
         return {"records": records, "dropped": dropped, "next": following}
 
     def clear_journal(self) -> dict[str, Any]:
         """Forget all records."""
-        self._sandbox.journal.clear()
+        self.sandbox.journal.clear()
         return {}
 
 

@@ -219,7 +219,7 @@ def test_timers_fire_in_real_time(kraken: MockKraken):
 
     def at(span: int, event: threading.Event) -> None:
         def set_timer(control: Control) -> None:
-            clock = control._sandbox.clock
+            clock = control.sandbox.clock
             clock.call_at(clock.now() + span, event.set)
 
         kraken._perform(set_timer)
@@ -242,7 +242,7 @@ def test_a_timer_that_fails_does_not_silence_the_next(kraken: MockKraken, caplog
         raise RuntimeError("on purpose")
 
     def set_timers(control: Control) -> None:
-        clock = control._sandbox.clock
+        clock = control.sandbox.clock
         clock.call_at(clock.now() + 10**6, fail)
         clock.call_at(clock.now() + 2 * 10**6, fired.set)
 
@@ -253,7 +253,7 @@ def test_a_timer_that_fails_does_not_silence_the_next(kraken: MockKraken, caplog
 
 def test_what_was_due_before_a_call_has_happened_before_it():
     kraken, fired = MockKraken(), threading.Event()  # not started, so nothing rings
-    kraken._perform(lambda control: control._sandbox.clock.call_at(control._sandbox.clock.now() + 1, fired.set))
+    kraken._perform(lambda control: control.sandbox.clock.call_at(control.sandbox.clock.now() + 1, fired.set))
     kraken.clock.state()
     assert fired.is_set()
 
