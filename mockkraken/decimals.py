@@ -10,6 +10,9 @@ from __future__ import annotations
 # Longer numbers are nobody's price or volume; the bound keeps hostile input cheap.
 MAX_DIGITS = 40
 
+TEN_TO: tuple[int, ...] = tuple(10**places for places in range(100))
+"""The powers of ten, as far as scales can lie apart; looking one up is quicker than working it out."""
+
 
 class NotADecimal(ValueError):
     """The text is no plain decimal number (exponents, blanks and separators are none)."""
@@ -29,10 +32,11 @@ def parse(text: str, places: int) -> int:
         TooManyDecimals: it can't be held in `places` without losing a digit.
     """
     whole, fraction = _split(text)
-    kept, lost = fraction[:places], fraction[places:]
-    if lost.strip("0"):
-        raise TooManyDecimals(text)
-    return int(whole + kept.ljust(places, "0"))
+    if len(fraction) > places:
+        if fraction[places:].strip("0"):
+            raise TooManyDecimals(text)
+        fraction = fraction[:places]
+    return int(whole + fraction.ljust(places, "0"))
 
 
 def truncate(text: str, places: int) -> int:
@@ -46,10 +50,12 @@ def truncate(text: str, places: int) -> int:
 
 
 def _split(text: str) -> tuple[str, str]:
-    sign = text[:1] if text[:1] in ("+", "-") else ""
-    whole, _, fraction = text.removeprefix(sign).partition(".")
+    whole, _, fraction = text.partition(".")
+    sign = ""
+    if whole[:1] in ("+", "-"):
+        sign, whole = whole[0], whole[1:]
     digits = whole + fraction
-    if not (digits.isascii() and digits.isdigit()) or len(text) > MAX_DIGITS:
+    if not (digits.isdigit() and digits.isascii()) or len(text) > MAX_DIGITS:
         raise NotADecimal(text)
     return sign + (whole or "0"), fraction
 
@@ -76,10 +82,9 @@ def half_up(numerator: int, denominator: int) -> int:
     """Divide and round to the nearest integer, halves away from zero (`kraken` rounds so: costs, fees, holds)."""
     if numerator < 0:
         return -half_up(-numerator, denominator)
-    return (2 * numerator + denominator) // (2 * denominator)
+    return (numerator + denominator // 2) // denominator
 
 
 def rescale(value: int, places: int, to: int) -> int:
     """Move units of 10**-places to units of 10**-to, rounding half up where digits are lost."""
-    power: int = 10 ** abs(to - places)
-    return value * power if to >= places else half_up(value, power)
+    return value * TEN_TO[to - places] if to >= places else half_up(value, TEN_TO[places - to])

@@ -15,14 +15,21 @@ if TYPE_CHECKING:
 
 
 class Level:
-    """The orders that rest at one price, first come first; `volume` is what they show, `changed` when it last moved."""
+    """The orders that rest at one price, first come first.
 
-    __slots__ = ("changed", "orders", "price", "volume")
+    Attributes:
+        volume: what they show.
+        changed: when it last moved (ns).
+        shown: whoever shows the level may keep its text here; it goes with the next change.
+    """
+
+    __slots__ = ("changed", "orders", "price", "shown", "volume")
 
     def __init__(self, price: int) -> None:
         self.price = price
         self.volume = 0
         self.changed = 0
+        self.shown: str | None = None
         self.orders: dict[int, Order] = {}
 
 
@@ -43,13 +50,14 @@ class Book:
 
     def levels(self, side: Side) -> Iterator[Level]:
         """The levels of a side (`buy`: the bids), best price first."""
-        return reversed(self.bids.values()) if side == "buy" else iter(self.asks.values())
+        # Not reversed(values()): that looks each up by its position.
+        return map(self.bids.__getitem__, reversed(self.bids)) if side == "buy" else iter(self.asks.values())
 
     def rest(self, order: Order, now: int) -> None:
         """Put the order's remaining volume at the end of the queue at its limit price."""
         buy, price = order.side == "buy", order.price
         levels = self.bids if buy else self.asks
-        level = levels.get(price)
+        level: Level | None = levels.get(price)
         if level is None:
             level = levels[price] = Level(price)
             if buy:
@@ -58,9 +66,7 @@ class Book:
             elif self.best_ask is None or price < self.best_ask.price:
                 self.best_ask = level
         level.orders[order.seq] = order
-        level.volume += order.vol - order.vol_exec
-        level.changed = now
-        self.version += 1
+        self._change(level, order.vol - order.vol_exec, now)
 
     def reduce(self, order: Order, volume: int, now: int) -> None:
         """Take `volume` off a resting order that was filled or cancelled; with nothing left it leaves the book.
@@ -69,8 +75,7 @@ class Book:
         """
         levels = self.bids if order.side == "buy" else self.asks
         level: Level = levels[order.limit]
-        level.volume -= volume
-        level.changed = now
+        self._change(level, -volume, now)
         if volume == order.vol - order.vol_exec:
             del level.orders[order.seq]
             if not level.orders:
@@ -79,4 +84,9 @@ class Book:
                     self.best_bid = levels.peekitem(-1)[1] if levels else None
                 elif level is self.best_ask:
                     self.best_ask = levels.peekitem(0)[1] if levels else None
+
+    def _change(self, level: Level, volume: int, now: int) -> None:
+        level.volume += volume
+        level.changed = now
+        level.shown = None
         self.version += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mockkraken import decimals, errors
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mockkraken.ids import Ids
     from mockkraken.settings import Settings
 
+
+_CLOSED = attrgetter("closetm", "seq")
 
 CANCELS_MAX = 50  # [guess] ids in a comma list, as many as CancelOrderBatch takes [doc, kraken/30 §6.2]
 
@@ -131,6 +134,46 @@ class Exchange:
         """Take back an order that `quote` rested."""
         self._withdraw(order, self._clock.now(), orders.USER_REQUESTED)
 
+    def take(self, market: Market, side: Side, volume: int, txid: str, limit: int | None = None) -> Order:
+        """Let the house take what the book offers, up to `volume` and at `limit` or better; the rest is cancelled.
+
+        The house meets its own quotes like anybody's. `settle` is the caller's, when all is done.
+        """
+        order = self._counterparty(market, side, volume, txid, limit)
+        self._execute(order, plan(order, market.book, limit), order.opentm)
+        return order
+
+    def fill(self, resting: Order, volume: int, txid: str) -> Order:
+        """Let the house trade `volume` with one resting order, at its price, whatever else rests before it.
+
+        `settle` is the caller's.
+        """
+        side: Side = "sell" if resting.side == "buy" else "buy"
+        order = self._counterparty(resting.market, side, volume, txid, resting.price)
+        self._execute(order, Plan(steps=[(resting, volume)], volume=volume), order.opentm)
+        return order
+
+    def settle(self) -> None:
+        """End what `quote`, `withdraw_quote`, `take` and `fill` have done, as each client's command ends by itself."""
+        self._settle(self._clock.now())
+
+    def _counterparty(self, market: Market, side: Side, volume: int, txid: str, limit: int | None) -> Order:
+        order = Order(
+            account=self.house,
+            market=market,
+            side=side,
+            ordertype="market" if limit is None else "limit",
+            vol=volume,
+            limit=limit,
+            time_in_force="ioc",
+            txid=txid,
+            seq=next(self._seq),
+            status="open",
+            opentm=self._clock.now(),
+        )
+        self.house.open[txid] = order
+        return order
+
     # Orders
 
     def prepare(self, account: Account, pair: Pair, request: OrderRequest) -> Order:
@@ -155,8 +198,9 @@ class Exchange:
             intake.check_unique(order.cl_ord_id, account)
         if order.reduce_only:
             raise KrakenError(errors.REDUCE_ONLY_ON_SPOT, "reduce_only without leverage", check="order")
-        order.rate = self._rate(account, market.pair.taker, now)
-        order.highest_rate = max(order.rate, self._rate(account, market.pair.maker, now))
+        volume = account.volume.at(now)
+        order.rate = fees.rate(market.pair.taker, volume)
+        order.highest_rate = max(order.rate, fees.rate(market.pair.maker, volume))
         found = plan(order, market.book, self._worst_price(order))
         hold = self._check_funds(order, found)
         if order.post and found.takes and self._settings.post_only_crossing == "error":
@@ -229,6 +273,19 @@ class Exchange:
 
     def _execute(self, order: Order, found: Plan, now: int) -> None:
         """Do what was planned: the fills, the self-trade cancels, and what becomes of the rest."""
+        if found.steps:
+            self._meet(order, found, now)
+        if not order.remaining:
+            self._end(order, now, "closed", None)
+        elif found.met_self:
+            self._end(order, now, "canceled", orders.CANNOT_TRADE_WITH_SELF)
+        elif order.ordertype == "market" or order.time_in_force != "gtc":
+            self._end(order, now, "canceled", orders.INSUFFICIENT_LIQUIDITY)
+        else:
+            self._rest(order, now)
+
+    def _meet(self, order: Order, found: Plan, now: int) -> None:
+        """Take the steps of the plan: fills, and the account's own orders that go for it."""
         rates: dict[str, int] = {}
         execution = Execution(order, [])
         for resting, volume in found.steps:
@@ -239,14 +296,6 @@ class Exchange:
             if maker.name not in rates:
                 rates[maker.name] = self._rate(maker, order.market.pair.maker, now)
             self._fill(order, resting, volume, min(rates[maker.name], resting.highest_rate), execution, now)
-        if not order.remaining:
-            self._end(order, now, "closed", None)
-        elif found.met_self:
-            self._end(order, now, "canceled", orders.CANNOT_TRADE_WITH_SELF)
-        elif order.ordertype == "market" or order.time_in_force != "gtc":
-            self._end(order, now, "canceled", orders.INSUFFICIENT_LIQUIDITY)
-        else:
-            self._rest(order, now)
 
     def _fill(self, taker: Order, maker: Order, volume: int, maker_rate: int, execution: Execution, now: int) -> None:
         """Trade `volume` at the maker's price: the orders, both accounts and the tape."""
@@ -306,11 +355,13 @@ class Exchange:
             maker,
             match.trade_id,
             execution,
-            [],
         )
         if not execution.fills:
             account.executions.append(execution)
-            order.executions.append(execution)
+            if order.executions:
+                order.executions.append(execution)
+            else:
+                order.executions = [execution]
         execution.fills.append(trade)
         account.trades[trade.id] = trade
         self._tell(order, "trade", trade)
@@ -321,8 +372,10 @@ class Exchange:
         else:
             fee_quote = rescale(fee, pair.cost_decimals, pair.quote.decimals)
         refid = execution.id
-        for asset, amount, charged in ((pair.base.id, base, fee_base), (pair.quote.id, quote, fee_quote)):
-            trade.ledgers.append(self._post(account, match.time, refid, "trade", asset, amount, charged))
+        trade.ledgers = [
+            self._post(account, match.time, refid, "trade", pair.base.id, base, fee_base),
+            self._post(account, match.time, refid, "trade", pair.quote.id, quote, fee_quote),
+        ]
         usd = self.valuation.value(match.cost, pair.quote, self._usd, fees.USD_DECIMALS, places_of=pair.cost_decimals)
         if usd:
             account.volume.add(match.time, usd)
@@ -427,6 +480,8 @@ class Exchange:
         """
         if txid is None and cl_ord_id is None:
             raise KrakenError(errors.INVALID_ARGUMENTS, "neither txid nor cl_ord_id is given")
+        if txid is not None and cl_ord_id is None and (order := account.open.get(txid)):
+            return self.cancel([order])
         found: dict[str, Order] = {}
         if cl_ord_id is not None:
             if order := account.open_by_cl_ord_id.get(intake.cl_ord_key(cl_ord_id)):
@@ -478,7 +533,7 @@ def _payable(account: Account, asset: Asset, units: int) -> int:
 def _insert_closed(closed: list[Order], order: Order) -> None:
     """Keep the list in order of closing, ties in order of entry: what newest-first lists show (kraken/40 §1.7)."""
     if closed and closed[-1].closetm == order.closetm and closed[-1].seq > order.seq:
-        bisect.insort(closed, order, key=lambda other: (other.closetm, other.seq))
+        bisect.insort(closed, order, key=_CLOSED)
     else:
         closed.append(order)
 

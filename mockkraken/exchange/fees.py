@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
+from operator import itemgetter
 
 from mockkraken.clock import DAY
 
 Ladder = Sequence[tuple[int, int]]
-"""Ascending (30-day volume in whole USD, inclusive; rate in millionths of the cost)."""
+"""Ascending from 0 (30-day volume in whole USD, inclusive; rate in millionths of the cost)."""
 
 WINDOW = 30 * DAY
 USD_DECIMALS = 4
 _DOLLAR: int = 10**USD_DECIMALS
+_THRESHOLD = itemgetter(0)
 
 
 class RollingVolume:
@@ -36,12 +39,7 @@ class RollingVolume:
 
 def tier(ladder: Ladder, volume: int) -> int:
     """The index of the tier that `volume` (USD units) reaches."""
-    index = 0
-    for threshold, _ in ladder[1:]:
-        if threshold * _DOLLAR > volume:
-            break
-        index += 1
-    return index
+    return bisect_right(ladder, volume // _DOLLAR, key=_THRESHOLD) - 1
 
 
 def rate(ladder: Ladder, volume: int) -> int:

@@ -7,12 +7,14 @@ first that fails answers.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TypeVar, get_args
 
 import msgspec
 
 from mockkraken import clock, decimals, errors
 from mockkraken.catalog import Pair
+from mockkraken.decimals import TEN_TO
 from mockkraken.errors import KrakenError, invalid_arguments
 from mockkraken.exchange.accounts import Account
 from mockkraken.exchange.market import Market
@@ -27,10 +29,12 @@ DEADLINE_MIN, DEADLINE_MAX = 2 * clock.SECOND, 60 * clock.SECOND  # [doc] kraken
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _INT32 = re.compile(r"-?[0-9]{1,10}")
 _FLAGS = frozenset(("post", "fcib", "fciq", "nompp", "viqc"))
-_ORDER_TYPES: tuple[OrderType, ...] = get_args(OrderType)
-_SIDES: tuple[Side, ...] = get_args(Side)
-_TIMES_IN_FORCE: tuple[TimeInForce, ...] = get_args(TimeInForce)
-_SELF_TRADES: tuple[SelfTrade, ...] = get_args(SelfTrade)
+_NO_FLAGS: frozenset[str] = frozenset()
+# The words that a field takes, by themselves: what is kept is ours, not the copy that came with the request.
+_ORDER_TYPES: dict[str, OrderType] = {word: word for word in get_args(OrderType)}
+_SIDES: dict[str, Side] = {word: word for word in get_args(Side)}
+_TIMES_IN_FORCE: dict[str, TimeInForce] = {word: word for word in get_args(TimeInForce)}
+_SELF_TRADES: dict[str, SelfTrade] = {word: word for word in get_args(SelfTrade)}
 
 T = TypeVar("T", bound=str)
 
@@ -66,16 +70,18 @@ def read_order(request: OrderRequest, account: Account, market: Market, settings
         KrakenError: the first rule of kraken/30 §5.2 that the request breaks.
     """
     pair = market.pair
-    flags = _flag_tokens(request.oflags)
-    _check_status(pair, request, flags)
+    flags = _flag_tokens(request.oflags) if request.oflags else _NO_FLAGS
+    if pair.status != "online":
+        _check_status(pair, request, flags)
     ordertype = _one_of(_ORDER_TYPES, request.ordertype, "ordertype")
     side = _one_of(_SIDES, request.type, "type")
     volume = _volume(request.volume, pair)
     limit = _limit_price(request.price, pair) if ordertype == "limit" else None
-    _check_flags(flags, ordertype)
-    time_in_force = _time_in_force(request, ordertype, flags)
+    if flags:
+        _check_flags(flags, ordertype)
+    time_in_force = _time_in_force(request.timeinforce, ordertype, flags) if request.timeinforce else "gtc"
     _check_unoffered(request)
-    stptype = _one_of(_SELF_TRADES, request.stptype or "cancel-newest", "stptype")
+    stptype = _one_of(_SELF_TRADES, request.stptype, "stptype") if request.stptype else "cancel-newest"
     userref, cl_ord_id = _references(request, account)
     order = Order(
         account=account,
@@ -99,11 +105,11 @@ def read_order(request: OrderRequest, account: Account, market: Market, settings
     return order
 
 
-def _one_of(offered: tuple[T, ...], text: str | None, name: str) -> T:
-    for known in offered:
-        if text == known:
-            return known
-    raise KrakenError(invalid_arguments(name), f"{name} is {_shown(text)}; it takes {', '.join(offered)}")
+def _one_of(offered: Mapping[str, T], text: str | None, name: str) -> T:
+    known = offered.get(text) if text else None
+    if known is None:
+        raise KrakenError(invalid_arguments(name), f"{name} is {_shown(text)}; it takes {', '.join(offered)}")
+    return known
 
 
 def _shown(text: str | None) -> str:
@@ -111,15 +117,13 @@ def _shown(text: str | None) -> str:
     return repr(text if text is None else text[:40])
 
 
-def _flag_tokens(oflags: str | None) -> frozenset[str]:
-    return frozenset(flag.strip() for flag in oflags.split(",")) if oflags else frozenset()
+def _flag_tokens(oflags: str) -> frozenset[str]:
+    return frozenset(flag.strip() for flag in oflags.split(","))
 
 
 def _check_status(pair: Pair, request: OrderRequest, flags: frozenset[str]) -> None:
-    """Whether the pair takes such an order at all now (kraken/30 §5.2, kraken/10 §7)."""
+    """Whether a pair that is not online takes such an order at all (kraken/30 §5.2, kraken/10 §7)."""
     status = pair.status
-    if status == "online":
-        return
     limit = request.ordertype == "limit"
     if (status == "post_only" and limit and "post" in flags) or (status == "limit_only" and limit):
         return
@@ -132,7 +136,7 @@ def _volume(text: str | None, pair: Pair) -> int:
         if not text or text[0] in "+-":
             raise decimals.NotADecimal
         volume = decimals.truncate(text, pair.lot_decimals)
-        if not text.strip("0.") or volume > VOLUME_MAX * 10**pair.lot_decimals:
+        if volume > VOLUME_MAX * TEN_TO[pair.lot_decimals] or (not volume and not text.strip("0.")):
             raise decimals.NotADecimal
     except decimals.NotADecimal:
         reason = f"volume is {_shown(text)}; it takes a decimal number above 0 and at most {VOLUME_MAX}"
@@ -153,14 +157,12 @@ def _limit_price(text: str | None, pair: Pair) -> int:
     except decimals.TooManyDecimals:
         message = errors.too_many_price_decimals(pair.wsname, pair.pair_decimals)
         raise KrakenError(message, f"price is {_shown(text)}") from None
-    if not 0 < price <= PRICE_MAX * 10**pair.pair_decimals:
+    if not 0 < price <= PRICE_MAX * TEN_TO[pair.pair_decimals]:
         raise KrakenError(errors.INVALID_PRICE, f"price is {_shown(text)}; it lies above 0 and at most at {PRICE_MAX}")
-    return price * int(10 ** (pair.price_scale - pair.pair_decimals))
+    return price * TEN_TO[pair.price_scale - pair.pair_decimals]
 
 
 def _check_flags(flags: frozenset[str], ordertype: OrderType) -> None:
-    if not flags:
-        return
     if flags - _FLAGS or {"fcib", "fciq"} <= flags:
         raise KrakenError(invalid_arguments("oflags"), f"oflags are {_shown(', '.join(sorted(flags)))}")
     if "post" in flags and ordertype != "limit":
@@ -169,8 +171,8 @@ def _check_flags(flags: frozenset[str], ordertype: OrderType) -> None:
         raise KrakenError(invalid_arguments("viqc"), "volume in quote currency is not offered here")
 
 
-def _time_in_force(request: OrderRequest, ordertype: OrderType, flags: frozenset[str]) -> TimeInForce:
-    time_in_force = _one_of(_TIMES_IN_FORCE, (request.timeinforce or "gtc").lower(), "timeinforce")
+def _time_in_force(text: str, ordertype: OrderType, flags: frozenset[str]) -> TimeInForce:
+    time_in_force = _one_of(_TIMES_IN_FORCE, text.lower(), "timeinforce")
     if time_in_force == "fok" and ordertype == "market":
         raise KrakenError(invalid_arguments("timeinforce"), "fill or kill needs a limit price")
     if time_in_force != "gtc" and "post" in flags:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class LedgerEntry(msgspec.Struct, eq=False):
+class LedgerEntry(msgspec.Struct, eq=False, gc=False):
     """One movement; `balance` is the asset's balance after it: before + amount - fee.
 
     Amounts in units of the asset's decimals, time in ns.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from mockkraken.exchange.book import Book
@@ -14,14 +15,30 @@ if TYPE_CHECKING:
 SPREADS_KEPT = 200  # [doc] kraken/20 §14: about the last 200
 
 
+Spread = tuple[int, int, int]
+"""When (ns) the top of the book changed, and its best bid and ask since; 0 for none."""
+
+
 class Market:
-    """What is traded on one pair. `spreads` has (ns, best bid, best ask) of each change of the top, 0 for none."""
+    """What is traded on one pair.
+
+    Attributes:
+        spreads: the tops of the book since the market was first looked at, the newest last.
+        earlier_spreads: gives those before.
+    """
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.book = Book()
         self.tape = Tape()
-        self.spreads: deque[tuple[int, int, int]] = deque(maxlen=SPREADS_KEPT)
+        self.spreads: deque[Spread] = deque(maxlen=SPREADS_KEPT)
+        self.earlier_spreads: Callable[[], Iterable[Spread]] = lambda: ()
+
+    def recent_spreads(self) -> list[Spread]:
+        """The last tops of the book, the newest last."""
+        if len(self.spreads) == SPREADS_KEPT:
+            return list(self.spreads)
+        return [*self.earlier_spreads(), *self.spreads][-SPREADS_KEPT:]
 
     def note_spread(self, now: int) -> None:
         """Record the top of the book if its prices have changed."""

@@ -7,6 +7,7 @@ Reference: kraken/30 §8.1, §8.8.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from mockkraken.exchange.orders import Order
 
 
-class Plan(msgspec.Struct):
+class Plan(msgspec.Struct, frozen=True, eq=False):
     """The fills an incoming order would get, in order, and the account's own resting orders that would go for it."""
 
-    steps: list[tuple[Order, int]] = []
+    steps: Sequence[tuple[Order, int]] = ()
     """Resting orders in the order in which they are met, with the volume to trade; 0: of the same account, and to be
     cancelled by self-trade prevention (cancel-oldest, cancel-both)."""
     volume: int = 0
@@ -32,6 +33,9 @@ class Plan(msgspec.Struct):
         return self.met_self or bool(self.steps)
 
 
+_NOTHING = Plan()
+
+
 def crosses(order: Order, price: int, bound: int | None) -> bool:
     """Whether the order trades at `price`, given the worst price that it accepts (None: any)."""
     if bound is None:
@@ -41,26 +45,24 @@ def crosses(order: Order, price: int, bound: int | None) -> bool:
 
 def plan(order: Order, book: Book, bound: int | None) -> Plan:
     """Walk the opposite side from the best price to `bound` and note what the order would meet."""
-    found = Plan()
     best = book.best_opposite(order.side)
     if best is None or not crosses(order, best.price, bound):
-        return found
-    left = order.vol - order.vol_exec
+        return _NOTHING
+    steps: list[tuple[Order, int]] = []
+    total = left = order.vol - order.vol_exec
     for level in book.levels("sell" if order.side == "buy" else "buy"):
         if not crosses(order, level.price, bound):
             break
         for resting in level.orders.values():
-            if resting.account is order.account:
+            if resting.account is order.account and order.account.client:
                 if order.stptype != "cancel-newest":
-                    found.steps.append((resting, 0))
+                    steps.append((resting, 0))
                 if order.stptype != "cancel-oldest":
-                    found.met_self = True
-                    return found
+                    return Plan(steps, total - left, met_self=True)
                 continue
             volume = min(left, resting.vol - resting.vol_exec)
-            found.steps.append((resting, volume))
-            found.volume += volume
+            steps.append((resting, volume))
             left -= volume
             if not left:
-                return found
-    return found
+                return Plan(steps, total)
+    return Plan(steps, total - left)

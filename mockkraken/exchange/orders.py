@@ -74,7 +74,8 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
     """In quote, also when the fee was taken in base."""
     hold: int = 0
     """What it reserves now of `hold_asset`; always `needed()` of the remaining volume while it is open."""
-    executions: list[Execution] = []
+    executions: list[Execution] | tuple[()] = ()
+    """Most orders never trade, and keep no list for it."""
     reason: str | None = None
 
     @property
@@ -103,7 +104,8 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
         The one rule of holds, kraken/30 §5.4: size plus fee where the fee is taken in the same asset, rounded half up
         once. A negative rate, a rebate, is not counted on.
         """
-        pair, rate = self.market.pair, max(self.highest_rate, 0)
+        pair = self.market.pair
+        rate = self.highest_rate if self.highest_rate > 0 else 0
         if self.side == "sell":
             if not self.fee_in_base:
                 return rescale(volume, pair.lot_decimals, pair.base.decimals)

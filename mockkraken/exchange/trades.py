@@ -29,7 +29,8 @@ class Trade(msgspec.Struct, eq=False):
     trade_id: int
     """The number that the public tape shows for it."""
     execution: Execution
-    ledgers: list[LedgerEntry]
+    ledgers: list[LedgerEntry] | tuple[()] = ()
+    """The rows that it wrote, base and quote."""
 
 
 class Execution(msgspec.Struct, eq=False):

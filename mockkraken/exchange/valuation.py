@@ -75,6 +75,6 @@ class Valuation:
     def price(self, pair: Pair) -> int | None:
         """The pair's valuation price in its price units."""
         market = self._markets.get(pair.id)
-        if market and (last := market.tape.last):
-            return last.price
+        if market and (last := market.tape.last_price):
+            return last
         return pair.reference.last

@@ -1,6 +1,7 @@
 """The yardstick for the exchange: a price-time book of integers and nothing else, and the command mix for both."""
 
 import random
+import time
 from collections import deque
 from typing import Literal, NamedTuple
 
@@ -39,6 +40,16 @@ class BareBook:
         self.live: dict[int, list[int]] = {}
         self.ids: list[int] = []
         self.fills = 0
+
+    def play(self, mix: list[Command]) -> float:
+        """Apply the commands; µs of CPU time that each took."""
+        begun = time.process_time()
+        for number, command in enumerate(mix):
+            if command.kind == "cancel":
+                self.cancel(command.pick)
+            else:
+                self.add(number, command.kind == "buy", command.price, command.volume)
+        return (time.process_time() - begun) / len(mix) * 1e6
 
     def add(self, number: int, buy: bool, price: int, volume: int) -> None:
         opposite, own = (self.asks, self.bids) if buy else (self.bids, self.asks)

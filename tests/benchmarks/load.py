@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
@@ -34,8 +34,8 @@ def get(target: str) -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n".encode()
 
 
-def post_json(target: str, body: bytes) -> bytes:
-    head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+def send_json(method: str, target: str, body: bytes) -> bytes:
+    head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -93,6 +93,20 @@ def wait_until_served(port: int, process: subprocess.Popen[bytes], target: str =
 
 
 @contextmanager
+def one_core() -> Iterator[None]:
+    """Keep this process, and those that it starts meanwhile, on one core.
+
+    Load and server take turns anyway; when each request has to cross over to another core, figures double at random.
+    """
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@contextmanager
 def server(arguments: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server as a process of its own until the block ends."""
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
@@ -105,29 +119,35 @@ def server(arguments: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """User and system time that the process has used."""
+    """User and system time that the process has used: to the nanosecond where the kernel tells, else to the tick."""
+    tasks = [task / "schedstat" for task in Path(f"/proc/{process.pid}/task").iterdir()]
+    if all(task.exists() for task in tasks):
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident(process: subprocess.Popen[bytes]) -> int:
+    """The process's memory that is in use, bytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
 def cpu_per_request(process: subprocess.Popen[bytes], port: int, requests: list[bytes], check: bytes) -> float:
     """Microseconds of the server's CPU time per request; every answer must contain `check`."""
     connection = Connection(port)
     for request in requests[: len(requests) // 10]:
-        _expect(connection.send(request), check)
+        expect(connection.send(request), check)
     measured = requests[len(requests) // 10 :]
     before = cpu_seconds(process)
     for request in measured:
-        _expect(connection.send(request), check)
+        expect(connection.send(request), check)
     spent = cpu_seconds(process) - before
     connection.close()
     return spent / len(measured) * 1e6
 
 
-def _expect(answer: bytes, check: bytes) -> None:
+def expect(answer: bytes, check: bytes) -> None:
+    """End the run if the answer is not what is meant to be measured."""
     if check not in answer:
         raise SystemExit(f"unexpected answer: {answer[:300]!r}")
-
-
-def median_of(runs: int, measure: Callable[[], float]) -> float:
-    return sorted(measure() for _ in range(runs))[runs // 2]
