@@ -70,6 +70,11 @@ class Clock:
         self._since = time.monotonic_ns()
         self._timers: list[tuple[int, int, Timer]] = []
         self._order = itertools.count()
+        self.leap = 0
+        """How far the move that goes on now goes in all, ns; 0 when time just passes. Timers that come again and again
+        may come less often then."""
+        self.on_pace: list[Callable[[], None]] = []
+        """Called when time has begun to pass at another pace, and after a leap, for those whose timers depend on it."""
         # Called when the next timer may fall due earlier in real time than before; the server re-arms its alarm here.
         self.on_change: Callable[[], None] = lambda: None
 
@@ -120,16 +125,24 @@ class Clock:
 
     def _run(self, scale: float) -> None:
         self._base, self._since, self._scale = self.now(), time.monotonic_ns(), scale
+        self._tell_pace()
         self.on_change()
 
     def _move_to(self, target: int) -> None:
         # It stands still at the present while timers fire, so that an overdue one does not see an earlier time.
         self._base, scale, self._scale = self.now(), self._scale, 0
+        self.leap = target - self._base
         try:
             self._fire_until(target)
         finally:
+            self.leap = 0
             # A running clock, or a timer that moved it, may have passed the target.
             self._base, self._since, self._scale = max(target, self._base), time.monotonic_ns(), scale
+        self._tell_pace()
+
+    def _tell_pace(self) -> None:
+        for listener in self.on_pace:
+            listener()
 
     def call_at(self, when: int, callback: Callable[[], None]) -> Timer:
         """Call back when the sandbox's time reaches `when` (ns); those of one moment fire as they were made."""

@@ -18,7 +18,7 @@ from mockkraken.gate.permissions import ALL
 from mockkraken.gate.tokens import Tokens
 from mockkraken.ids import Ids, generator
 from mockkraken.journal.journal import Journal
-from mockkraken.market import CalmMakers
+from mockkraken.market import Makers
 from mockkraken.rest.app import RestApp
 from mockkraken.rest.endpoint import Venue
 from mockkraken.rest.rendered import Rendered
@@ -73,14 +73,14 @@ class Sandbox:
         now = self.clock.now()
         self._open_accounts(now)
         self._make_keys(now)
-        self.makers = CalmMakers(self.exchange, seed, now, self._largest_balances())
+        self.makers = Makers(self.exchange, self.clock, seed, self.settings.market, self._largest_balances())
         self.venue = Venue(
             clock=self.clock,
             settings=self.settings,
             catalog=self.catalog,
             exchange=self.exchange,
             makers=self.makers,
-            gate=Gate(self.clock, self.settings, self.keys),
+            gate=Gate(self.clock, self.settings, self.keys, self.exchange.accounts),
             tokens=self.tokens,
             journal=self.journal,
             rendered=Rendered(),

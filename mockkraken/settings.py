@@ -1,7 +1,7 @@
 """The settings that a user has a reason to switch, typed, with their defaults.
 
-A dialect row's setting is None until somebody overrides it: then `dialect` decides. What is merely assumed about
-Kraken and nobody needs to switch is a named constant beside the code that it rules.
+A dialect row's setting is None until somebody overrides it: till then `dialect` decides (errors.DIALECT_ROWS). What is
+merely assumed about Kraken and nobody needs to switch is a named constant beside the code that it rules.
 """
 
 from __future__ import annotations
@@ -13,9 +13,17 @@ import msgspec
 
 from mockkraken import errors
 
+Basis = Literal["documented", "observed", "assumed", "ours"]
+"""What a default rests on: Kraken's documentation, its traffic, a guess where there is neither, or our own choice."""
+
 
 def _one_of(*texts: str) -> msgspec.Meta:
-    return msgspec.Meta(pattern=rf"\A(?:{'|'.join(map(re.escape, texts))})\Z")
+    return msgspec.Meta(pattern=rf"\A(?:{'|'.join(map(re.escape, texts))})\Z", extra={"takes": texts})
+
+
+def _about(what: str, basis: Basis, source: str = "") -> msgspec.Meta:
+    """What a setting decides, for the README; `source`: which part of the reference it follows."""
+    return msgspec.Meta(description=what, extra={"basis": basis, "source": source})
 
 
 _ByDialect = {row.setting: row for row in errors.DIALECT_ROWS}
@@ -36,12 +44,30 @@ class SettingError(ValueError):
 class Settings(msgspec.Struct, kw_only=True):
     """One sandbox's settings; each attribute is also its name in `/mock/settings`."""
 
-    seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
-    """All randomness of the sandbox comes from it; changes with a reset only."""
-    dialect: Literal["documented", "observed"] = "documented"
-    """Which side to take where Kraken's documentation and live traffic disagree (errors.DIALECT_ROWS)."""
-    journal_size: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 10_000
-    """Requests that the journal keeps; older ones are dropped and counted."""
+    seed: Annotated[
+        int, msgspec.Meta(ge=-(2**63), le=2**63 - 1), _about("all randomness; fixed until a reset", "ours")
+    ] = 0
+    market: Annotated[
+        Literal["calm", "walk", "static"],
+        _about("how the market makers behave at first; fixed until a reset; `walk` in `serve` and `exec`", "ours"),
+    ] = "calm"
+    dialect: Annotated[
+        Literal["documented", "observed"],
+        _about("which side to take where Kraken's documentation and its traffic disagree", "ours"),
+    ] = "documented"
+    rate_limits: Annotated[
+        Literal["on", "off"],
+        _about(
+            "all rate limits at once: so far the REST call counter of each key; `off` in `MockKraken` and pytest",
+            "documented",
+            "kraken/10 §4",
+        ),
+    ] = "on"
+    journal_size: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=10_000_000, extra={"takes": "a number"}),
+        _about("requests that the journal keeps; older ones are dropped and counted", "ours"),
+    ] = 10_000
 
     signature_mismatch_error: Annotated[str, _one_of(errors.INVALID_SIGNATURE, errors.INVALID_KEY)] | None = None
     below_ordermin_error: (
@@ -50,22 +76,43 @@ class Settings(msgspec.Struct, kw_only=True):
     gone_order_error: Annotated[str, _one_of(errors.UNKNOWN_ORDER, errors.INVALID_ORDER)] | None = None
     api_key_info_case: Literal["camel", "snake", "both"] | None = None
 
-    ip_denied_error: Annotated[str, _one_of(errors.INVALID_KEY, errors.PERMISSION_DENIED)] = errors.INVALID_KEY
-    """[guess] kraken/10 §3.5: the answer to an address outside the key's allowlist."""
-    window_inclusive: bool = True
-    """[guess] kraken/10 §2.1: whether highest - window itself still passes."""
-    accept_duplicates_in_window: bool = False
-    """[guess] kraken/10 §2.1: whether a nonce used before passes again below the highest."""
-    nonce_consumed_on_later_failure: bool = True
-    """[guess] kraken/10 §2.1: whether a request that authenticated and was refused later has used up its nonce."""
-    public_post_response: Literal["405", "404", "allow"] = "405"
-    """[obs] kraken/10 §1.9: what a POST to a public method gets; `allow` serves clients older than 2024."""
-    require_user_agent: bool = False
-    """kraken/10 §1.2: refuse requests without a User-Agent at the edge (HTTP 403)."""
-    post_only_crossing: Literal["error", "cancel"] = "error"
-    """[obs] kraken/30 §8.3: a post-only order that would take is refused, or accepted and cancelled."""
-    market_price_protection: Annotated[str, msgspec.Meta(pattern=r"\A(?:off|[0-9]{1,4}(?:\.[0-9]{1,4})?)\Z")] = "10"
-    """[guess] kraken/30 §8.4: how far a market order sweeps from the best price, in percent, or `off`."""
+    ip_denied_error: Annotated[
+        str,
+        _one_of(errors.INVALID_KEY, errors.PERMISSION_DENIED),
+        _about("the answer to an address outside the key's allowlist", "assumed", "kraken/10 §3.5"),
+    ] = errors.INVALID_KEY
+    window_inclusive: Annotated[
+        bool, _about("whether a nonce of exactly highest − window still passes", "assumed", "kraken/10 §2.1")
+    ] = True
+    accept_duplicates_in_window: Annotated[
+        bool, _about("whether a used nonce passes again below the highest", "assumed", "kraken/10 §2.1")
+    ] = False
+    nonce_consumed_on_later_failure: Annotated[
+        bool,
+        _about(
+            "whether a request that was refused after it had authenticated has used its nonce",
+            "assumed",
+            "kraken/10 §2.1",
+        ),
+    ] = True
+    public_post_response: Annotated[
+        Literal["405", "404", "allow"],
+        _about(
+            "what a POST to a public method gets; `allow` serves clients older than 2024", "observed", "kraken/10 §1.9"
+        ),
+    ] = "405"
+    require_user_agent: Annotated[
+        bool, _about("whether a request without a User-Agent gets HTTP 403", "documented", "kraken/10 §1.2")
+    ] = False
+    post_only_crossing: Annotated[
+        Literal["error", "cancel"],
+        _about("a post-only order that would take is refused, or accepted and cancelled", "observed", "kraken/30 §8.3"),
+    ] = "error"
+    market_price_protection: Annotated[
+        str,
+        msgspec.Meta(pattern=r"\A(?:off|[0-9]{1,4}(?:\.[0-9]{1,4})?)\Z", extra={"takes": "a percentage, or `off`"}),
+        _about("how far from the best price a market order sweeps, in percent", "assumed", "kraken/30 §8.4"),
+    ] = "10"
 
     def by_dialect(self, name: str) -> str:
         """The value in force of a dialect row: its own setting if that was given, else the dialect's side."""
@@ -83,8 +130,8 @@ class Settings(msgspec.Struct, kw_only=True):
         for name, value in changes.items():
             if name not in _TYPES:
                 raise SettingError(name, f"there is no setting {name!r}")
-            if name == "seed":
-                raise SettingError(name, "the seed changes with a reset only")
+            if name in _FIXED:
+                raise SettingError(name, f"{name} holds from the start to the end of a sandbox")
             checked[name] = _DEFAULTS[name] if value is None else _convert(name, value)
         for name, value in checked.items():
             setattr(self, name, value)
@@ -96,12 +143,12 @@ class Settings(msgspec.Struct, kw_only=True):
         Raises:
             SettingError: as `patch`.
         """
-        seed = values.pop("seed", 0)
-        settings = cls(seed=_convert("seed", seed))
+        settings = cls(**{name: _convert(name, values.pop(name)) for name in _FIXED if name in values})
         settings.patch(values)
         return settings
 
 
+_FIXED = ("seed", "market")
 _TYPES = get_type_hints(Settings, include_extras=True)
 _DEFAULTS = msgspec.structs.asdict(Settings())
 

@@ -22,6 +22,7 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     """What the pair did on the recorded day: prices in price units, None where there was none.
 
     Attributes:
+        last: the last trade, brought into the spread of the moment: a market can begin there.
         spread_bps: (ask - bid) / mid in hundredths of a percent, as recorded; None: one side was empty.
         daily_volume: traded in 24 h, lot units.
         quality: how the prices came about (the README of the fixtures); `none`: there are none.
@@ -103,6 +104,7 @@ def derive(pair_id: str, record: PairRecord) -> Pair:
     base, quote = known[record.base], known[record.quote]
     price = records.price(pair_id)
     scale = price.price_decimals
+    bid, ask = _units(price.bid, scale), _units(price.ask, scale)
     return Pair(
         id=pair_id,
         altname=record.altname,
@@ -128,9 +130,9 @@ def derive(pair_id: str, record: PairRecord) -> Pair:
         long_position_limit=record.long_position_limit,
         short_position_limit=record.short_position_limit,
         reference=Reference(
-            last=_units(price.last, scale),
-            bid=_units(price.bid, scale),
-            ask=_units(price.ask, scale),
+            last=_between(_units(price.last, scale), bid, ask),
+            bid=bid,
+            ask=ask,
             open=_units(price.open, scale),
             high=_units(price.high, scale),
             low=_units(price.low, scale),
@@ -146,3 +148,7 @@ def derive(pair_id: str, record: PairRecord) -> Pair:
 
 def _units(text: str | None, scale: int) -> int | None:
     return None if text is None else decimals.parse(text, scale)
+
+
+def _between(last: int | None, bid: int | None, ask: int | None) -> int | None:
+    return last if last is None or not bid or not ask or bid >= ask else min(max(last, bid), ask)

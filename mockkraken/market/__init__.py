@@ -1,5 +1,5 @@
-"""Simulated liquidity: who quotes on the other side of a client's order."""
+"""The other side of every trade: what was before, and the simulated market makers."""
 
-from mockkraken.market.makers import CalmMakers, Glance, Quote
+from mockkraken.market.makers import Glance, Makers, MarketError, Model
 
-__all__ = ["CalmMakers", "Glance", "Quote"]
+__all__ = ["Glance", "Makers", "MarketError", "Model"]

@@ -1,40 +1,47 @@
-"""The calm market: seeded makers who quote both sides around a fixed middle and are there again after each command.
+"""The simulated market makers: they quote every pair from the moment it is first looked at.
 
-They belong to `house`, only ever make, and never take: a quote that would meet a client's resting order is left out
-until that order is gone.
+They trade for `house`. Three models: `calm` quotes around a middle that stays until somebody moves it, and is there
+again after each command; `walk` moves the middle on the sandbox's timers, along a seeded path, and lets takers trade;
+`static` never puts back what was taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mockkraken.decimals import rescale
+from mockkraken.clock import SECOND
 from mockkraken.exchange.book import Level
+from mockkraken.exchange.market import SPREADS_KEPT
 from mockkraken.exchange.tape import Tape
 from mockkraken.ids import Ids, generator
+from mockkraken.market import history
+from mockkraken.market.history import History
+from mockkraken.market.ladder import SIDES, Ladder, Quote, Top, recorded_top
 
 if TYPE_CHECKING:
     from mockkraken.catalog import Pair
+    from mockkraken.clock import Clock, Timer
     from mockkraken.exchange import Exchange, Market, Order
     from mockkraken.exchange.orders import Side
 
-LEVELS = 100  # a side
-BAND = (
-    110  # The levels spread over 1/BAND of the price: just under 1 %, which must hold enough for the default balances.
-)
-PART_OF_A_DAY = 20  # ... and never less than that part of a recorded day's volume.
-PLENTY = 2  # Each side's depth within the band, as a multiple of the largest default balance that may come.
-SIDES: tuple[Side, Side] = ("buy", "sell")
+Model = Literal["calm", "walk", "static"]
+
+STEP = SECOND  # of the walk, while the clock runs as the machine's
+STEPS_A_LEAP = 1000  # at most, when the clock leaps: a month passes in seconds
+STEPS_A_SECOND = 10  # of the machine's, at most, when the clock is scaled
+TAKERS_REACH = 200  # Takers go no further than 1/TAKERS_REACH of the price into the book.
+WIDEST = 100  # The spread is never more than 1/WIDEST of the price, unless the tick is.
+
+At = tuple["Side", int]
+"""Where a quote stands: its side and price."""
 
 
-class Quote(msgspec.Struct, frozen=True):
-    """A price and volume that a maker offers, in the pair's price and lot units."""
-
-    price: int
-    volume: int
+class MarketError(ValueError):
+    """The makers can't do that on this market as it is now."""
 
 
 class Glance(msgspec.Struct, frozen=True):
@@ -46,88 +53,205 @@ class Glance(msgspec.Struct, frozen=True):
 
 
 class _Desk:
-    """The makers' own record of one market: which order stands for which quote, and what to look at again."""
+    """The makers' own record of one market: what they want to offer, which order stands for it, what to look at."""
 
-    __slots__ = ("dirty", "ids", "orders", "quotes")
+    def __init__(self, market: Market, seed: int, model: Model, ladder: Ladder) -> None:
+        pair = market.pair
+        self.market = market
+        self.model = model
+        self.paused = False
+        self.ladder = ladder
+        self.top: Top | None = None
+        self.ids = Ids(generator(seed, f"house-ids/{pair.id}"))
+        self.quotes: dict[At, int] = {}
+        self.orders: dict[At, Order] = {}
+        self.dirty: dict[At, None] = {}
 
-    def __init__(self, ids: Ids) -> None:
-        self.ids = ids
-        self.quotes: dict[tuple[Side, int], int] = {}
-        self.orders: dict[tuple[Side, int], Order] = {}
-        self.dirty: dict[tuple[Side, int], None] = {}
+        self.rng = generator(seed, f"walk/{pair.id}")
+        self.price = 0  # where the walk is, widened (history.widen)
+        self.walked = 0  # when it last made a step
+        self.timer: Timer | None = None
 
 
-class CalmMakers:
-    """Quotes every pair of an exchange from the moment it is first looked at.
+class Makers:
+    """Quotes the pairs of an exchange.
 
     Args:
-        exchange: whose events they listen to.
+        exchange: whose events they listen to, and who does what they want.
+        clock: the sandbox's.
         seed: the sandbox's.
-        start: time (ns) of the opening print, the one trade that a new market has behind it.
+        model: how they behave at first on each pair.
         largest: the largest default balance of each asset, in its units: what the depth must be able to take.
     """
 
-    def __init__(self, exchange: Exchange, seed: int, start: int, largest: Mapping[str, int]) -> None:
+    def __init__(self, exchange: Exchange, clock: Clock, seed: int, model: Model, largest: Mapping[str, int]) -> None:
         self._exchange = exchange
+        self._clock = clock
         self._seed = seed
-        self._start = start
+        self._model: Model = model
         self._largest = largest
         self._desks: dict[str, _Desk] = {}
         exchange.events.opened.append(self._open)
         exchange.events.book.append(self._notice)
         exchange.events.settled.append(self._refill)
+        clock.on_pace.append(self._repace)
+
+    # Looking
 
     def glance(self, pair: Pair) -> Glance:
-        """What the pair would show, without opening its market."""
-        bid, ask = (next(self._quotes(pair, side), None) for side in SIDES)
-        return Glance(bid, ask, self._print_opening(pair, Tape()))
+        """What the pair would show if it were looked at now, without opening its market."""
+        tape = Tape()
+        top = recorded_top(pair)
+        if top is None:
+            return Glance(None, None, tape)
+        self._write_past(pair, tape)
+        ladder = Ladder(pair, self._seed, self._largest)
+        bid, ask = (next(ladder.quotes(top, side)) for side in SIDES)
+        return Glance(bid, ask, tape)
 
-    def _quotes(self, pair: Pair, side: Side) -> Iterator[Quote]:
-        """One side's quotes, best first; the same for the same seed, whatever else was looked at before."""
-        reference = pair.reference
-        if reference.last is None:
-            return
-        rng = generator(self._seed, f"market/{pair.id}/{side}")
-        bid, ask = reference.bid, reference.ask
-        if not bid or not ask or bid >= ask:
-            bid, ask = reference.last, reference.last + pair.tick
-        # A tick that was changed since must hold for the makers too.
-        bid, ask = bid - bid % pair.tick, ask + -ask % pair.tick
-        if not bid:
-            return
-        band = max(1, ask // BAND // pair.tick)
-        within = min(band, LEVELS)
-        step = max(1, band // LEVELS)
-        volume = max(PLENTY * self._demand(pair, bid) // within, 2 * pair.ordermin)
-        ticks = 0
-        for _ in range(LEVELS):
-            price = bid - ticks * pair.tick if side == "buy" else ask + ticks * pair.tick
-            if price <= 0:
-                return
-            yield Quote(price, volume * rng.randint(500, 1500) // 1000)
-            ticks += rng.randint(1, 2 * step - 1)
+    def model(self, market: Market) -> Model:
+        """How they behave on that market."""
+        return self._desks[market.pair.id].model
 
-    def _demand(self, pair: Pair, price: int) -> int:
-        """The most that default balances could buy or sell at once, and never less than a bit of a day's trading."""
-        lots: int = 10**pair.lot_decimals
-        base = rescale(self._largest.get(pair.base.id, 0), pair.base.decimals, pair.lot_decimals)
-        money = rescale(self._largest.get(pair.quote.id, 0), pair.quote.decimals, pair.price_scale)
-        return max(base, money * lots // price, pair.reference.daily_volume // PART_OF_A_DAY)
+    def paused(self, market: Market) -> bool:
+        """Whether they leave that market alone."""
+        return self._desks[market.pair.id].paused
+
+    # What can be asked of them
+
+    def set_model(self, market: Market, model: Model) -> None:
+        """Behave differently from now on."""
+        desk = self._desks[market.pair.id]
+        if model != desk.model:
+            desk.model = model
+            if model != "static" and desk.top:
+                self._lay(desk, desk.top.on_ticks(market.pair.tick))
+        desk.walked = self._clock.now()
+        self._rearm(desk)
+        self._exchange.settle()
+
+    def pause(self, market: Market, paused: bool) -> None:
+        """Leave the market alone: no quotes put back, no walk; or go on."""
+        desk = self._desks[market.pair.id]
+        desk.paused = paused
+        desk.walked = self._clock.now()
+        self._rearm(desk)
+        self._refill(market)
+        self._exchange.settle()
+
+    def move(self, market: Market, price: int) -> None:
+        """Move there (price units, on the tick): trade with all client orders on the way, quote anew, and trade once.
+
+        Raises:
+            MarketError: the market is static, so there is nobody to move.
+        """
+        desk = self._desks[market.pair.id]
+        if desk.model == "static":
+            raise MarketError("a static market has only the book that it was given; give it another, or another model")
+        side = self._shift(desk, price)
+        if market.tape.last_price != price:
+            self._exchange.take(market, side, max(market.pair.ordermin, 1), desk.ids.order(), price)
+        desk.price, desk.walked = history.widen(price), self._clock.now()
+        self._rearm(desk)
+        self._exchange.settle()
+
+    def trade(self, market: Market, side: Side, volume: int, limit: int | None = None) -> Order:
+        """Let somebody take `volume` (lot units), at `limit` or better if given; what came of it.
+
+        Raises:
+            MarketError: nobody offers that.
+        """
+        best = market.book.best_opposite(side)
+        out_of_reach = best and limit is not None and (best.price > limit if side == "buy" else best.price < limit)
+        if best is None or out_of_reach:
+            raise MarketError(f"nothing rests there for a {side}er to take")
+        order = self._exchange.take(market, side, volume, self._desks[market.pair.id].ids.order(), limit)
+        self._exchange.settle()
+        return order
+
+    def fill(self, resting: Order, volume: int) -> None:
+        """Let somebody trade `volume` (lot units, no more than is left) with one resting order, at its price."""
+        self._exchange.fill(resting, volume, self._desks[resting.market.pair.id].ids.order())
+        self._exchange.settle()
+
+    def set_book(self, market: Market, levels: Iterable[tuple[Side, Quote]]) -> None:
+        """Replace all quotes by these, in that order; one that meets a client's order trades with it.
+
+        Each price at most once a side; bids below asks.
+        """
+        desk = self._desks[market.pair.id]
+        for at in list(desk.orders):
+            self._withdraw(desk, at)
+        desk.quotes = {}
+        desk.dirty.clear()
+        for side, quote in levels:
+            at = (side, quote.price)
+            desk.quotes[at] = quote.volume
+            taken = self._exchange.take(market, side, quote.volume, desk.ids.order(), quote.price)
+            if taken.remaining:
+                self._place(desk, at, taken.remaining)
+            if taken.vol_exec:
+                desk.dirty[at] = None
+        self._note_top(desk)
+        desk.walked = self._clock.now()
+        self._rearm(desk)
+        self._exchange.settle()
+
+    # What they do by themselves
 
     def _open(self, market: Market) -> None:
         pair = market.pair
-        self._print_opening(pair, market.tape)
-        desk = self._desks[pair.id] = _Desk(Ids(generator(self._seed, f"house-ids/{pair.id}")))
-        for side in SIDES:
-            for quote in self._quotes(pair, side):
-                desk.quotes[side, quote.price] = quote.volume
-                # A market was there all along: whenever it is first looked at, it shows the same.
-                self._place(market, desk, (side, quote.price), time=self._start)
-        market.note_spread(self._start)
+        ladder = Ladder(pair, self._seed, self._largest)
+        desk = self._desks[pair.id] = _Desk(market, self._seed, self._model, ladder)
+        top = recorded_top(pair)
+        if top is not None:
+            past = self._write_past(pair, market.tape)
+            market.earlier_spreads = partial(past.spreads, top.bid, top.ask, SPREADS_KEPT)
+            self._lay(desk, top)
+            market.note_spread(self._clock.now())
+            desk.price = history.widen(past.close)
+        desk.walked = self._clock.now()
+        self._rearm(desk)
 
-    def _place(self, market: Market, desk: _Desk, at: tuple[Side, int], *, time: int | None = None) -> None:
+    def _write_past(self, pair: Pair, tape: Tape) -> History:
+        assert pair.reference.last is not None
+        past = History(pair, self._seed, self._clock.now(), pair.reference.last)
+        tape.follow(past.back_to, past.close)
+        return past
+
+    def _lay(self, desk: _Desk, top: Top) -> None:
+        """Offer what the ladder has for that top: what does not fit is withdrawn, what is missing placed."""
+        pair = desk.market.pair
+        if desk.ladder.pair is not pair:  # Its rules have changed.
+            desk.ladder = Ladder(pair, self._seed, self._largest)
+        desk.top = top
+        desk.dirty.clear()
+        desk.quotes = {(side, quote.price): quote.volume for side in SIDES for quote in desk.ladder.quotes(top, side)}
+        for at, order in list(desk.orders.items()):
+            if order.status != "open" or order.remaining != desk.quotes.get(at):
+                self._withdraw(desk, at)
+        for at in desk.quotes:
+            if at not in desk.orders:
+                self._put(desk, at)
+
+    def _put(self, desk: _Desk, at: At) -> None:
+        """Place a quote, unless it would meet a client's order: then look again after the next command."""
         side, price = at
-        desk.orders[at] = self._exchange.quote(market, side, price, desk.quotes[at], desk.ids.order(), time=time)
+        opposite = desk.market.book.best_opposite(side)
+        if opposite and (price >= opposite.price if side == "buy" else price <= opposite.price):
+            desk.dirty[at] = None
+            return
+        self._place(desk, at, desk.quotes[at])
+
+    def _place(self, desk: _Desk, at: At, volume: int) -> None:
+        side, price = at
+        desk.orders[at] = self._exchange.quote(desk.market, side, price, volume, desk.ids.order())
+        desk.dirty.pop(at, None)
+
+    def _withdraw(self, desk: _Desk, at: At) -> None:
+        order = desk.orders.pop(at)
+        if order.status == "open":
+            self._exchange.withdraw_quote(order)
         desk.dirty.pop(at, None)
 
     def _notice(self, market: Market, side: Side, price: int) -> None:
@@ -138,19 +262,118 @@ class CalmMakers:
     def _refill(self, market: Market) -> None:
         """Put back what a command has taken, as far as it does not meet a client's order."""
         desk = self._desks[market.pair.id]
-        for at in list(desk.dirty):
-            order = desk.orders[at]
-            if order.status == "open" and not order.vol_exec:
-                del desk.dirty[at]
-                continue
-            opposite = market.book.best_opposite(at[0])
-            if opposite and (at[1] >= opposite.price if at[0] == "buy" else at[1] <= opposite.price):
-                continue
-            if order.status == "open":
-                self._exchange.withdraw_quote(order)
-            self._place(market, desk, at)
+        if desk.model == "calm" and not desk.paused:
+            self._put_back(desk)
 
-    def _print_opening(self, pair: Pair, tape: Tape) -> Tape:
-        if pair.reference.last:
-            tape.append(self._start, pair.reference.last, pair.ordermin, "buy", "limit")
-        return tape
+    def _put_back(self, desk: _Desk) -> None:
+        for at in list(desk.dirty):
+            order = desk.orders.get(at)
+            if order is not None:
+                if order.status == "open" and order.remaining == desk.quotes[at]:
+                    del desk.dirty[at]
+                    continue
+                self._withdraw(desk, at)
+            self._put(desk, at)
+
+    def _shift(self, desk: _Desk, price: int) -> Side:
+        """Bring the top to a price, and take all that clients offer at it or better.
+
+        Returns:
+            The side of the takers who trade there: they buy if it lies above the old top's middle, else they sell.
+        """
+        old = desk.top or Top(price, price)
+        top = _top_at(desk.market.pair, price, "buy" if 2 * price >= old.bid + old.ask else "sell")
+        reached = [(side, at) for side, at in desk.orders if (at <= price if side == "sell" else at >= price)]
+        for at in reached:
+            self._withdraw(desk, at)
+        # Of clients' bids there are some only if the price lies within the old spread, or they have kept quotes away.
+        self._sweep(desk, "buy", price)
+        self._sweep(desk, "sell", price)
+        self._lay(desk, top)
+        return "buy" if top.ask == price else "sell"
+
+    def _sweep(self, desk: _Desk, side: Side, limit: int) -> None:
+        """Take all that clients offer, from the best price to `limit`, where no quote stands."""
+        volume = 0
+        for level in desk.market.book.levels("sell" if side == "buy" else "buy"):
+            if level.price > limit if side == "buy" else level.price < limit:
+                break
+            volume += level.volume
+        if volume:
+            self._exchange.take(desk.market, side, volume, desk.ids.order(), limit)
+
+    def _note_top(self, desk: _Desk) -> None:
+        """Learn the top from a book that was given; one side tells where the other would be, none tells nothing."""
+        bid = max((price for side, price in desk.quotes if side == "buy"), default=None)
+        ask = min((price for side, price in desk.quotes if side == "sell"), default=None)
+        pair = desk.market.pair
+        if bid is not None and ask is not None:
+            desk.top = Top(bid, ask)
+        elif bid is not None:
+            desk.top = _top_at(pair, bid, "sell")
+        elif ask is not None:
+            desk.top = _top_at(pair, ask, "buy")
+        else:
+            return
+        desk.price = history.widen(desk.top.bid)
+
+    # The walk
+
+    def _repace(self) -> None:
+        for desk in self._desks.values():
+            self._rearm(desk)
+
+    def _rearm(self, desk: _Desk) -> None:
+        """Let the walk's next step come when it is time for it, or not at all."""
+        when = None
+        if desk.model == "walk" and not desk.paused and desk.top is not None:
+            clock = self._clock
+            pause = max(STEP, clock.leap // STEPS_A_LEAP, int(clock.scale * SECOND) // STEPS_A_SECOND)
+            when = desk.walked + pause
+        if desk.timer is not None:
+            if desk.timer.when == when:
+                return
+            desk.timer.cancel()
+        desk.timer = None if when is None else self._clock.call_at(when, partial(self._walk, desk))
+
+    def _walk(self, desk: _Desk) -> None:
+        """A step: the middle goes where the path goes, and somebody trades."""
+        assert desk.top is not None
+        desk.timer = None
+        pair, now = desk.market.pair, self._clock.now()
+        span, desk.walked = now - desk.walked, now
+        (factor,) = history.factors(history.deviation(pair, span), desk.rng.randbytes(1))
+        desk.price = max(history.moved(desk.price, factor), history.widen(pair.tick))
+        price = history.on_tick(desk.price, pair.tick)
+        if desk.top.bid <= price <= desk.top.ask:
+            # Of the quotes, none stands within the spread; a client's order there, or where it keeps quotes away, is
+            # taken when the middle has passed it.
+            self._sweep(desk, "buy", min(price, desk.top.ask - 1))
+            self._sweep(desk, "sell", max(price, desk.top.bid + 1))
+        else:
+            self._shift(desk, price)
+        if desk.rng.random() * history.between_trades(pair) < span:
+            self._let_trade(desk, span)
+        self._put_back(desk)
+        self._exchange.settle()
+        self._rearm(desk)
+
+    def _let_trade(self, desk: _Desk, span: int) -> None:
+        market, pair, rng = desk.market, desk.market.pair, desk.rng
+        side = SIDES[rng.getrandbits(1)]
+        best = market.book.best_opposite(side)
+        if best is None:
+            return
+        (volume,) = history.volumes(pair, max(span, history.between_trades(pair)), rng.randbytes(1))
+        reach = best.price // TAKERS_REACH
+        limit = best.price + reach if side == "buy" else best.price - reach
+        self._exchange.take(market, side, volume, desk.ids.order(), limit)
+
+
+def _top_at(pair: Pair, price: int, side: Side) -> Top:
+    """The top where takers of that side trade at `price`: as wide as on the recorded day, within bounds."""
+    recorded = recorded_top(pair)
+    width = recorded.ask - recorded.bid if recorded else pair.tick
+    width = max(min(width, price // WIDEST // pair.tick * pair.tick), pair.tick)
+    # Below the first tick, nobody can bid.
+    return Top(price - width, price) if side == "buy" and price > width else Top(price, price + width)

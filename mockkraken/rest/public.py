@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from typing import Any, Literal
+from zlib import crc32
 
 import msgspec
 
@@ -11,7 +12,7 @@ from mockkraken import clock, decimals, errors
 from mockkraken.catalog import Pair
 from mockkraken.catalog.assets import asset_entry
 from mockkraken.catalog.records import display, pair_entry
-from mockkraken.clock import MINUTE, SECOND
+from mockkraken.clock import DAY, HOUR, MINUTE, SECOND
 from mockkraken.errors import KrakenError
 from mockkraken.exchange import Market
 from mockkraken.exchange.tape import Candle
@@ -155,13 +156,16 @@ def _ticker_row(venue: Venue, pair: Pair, now: int) -> msgspec.Raw:
     """One pair's ticker; a pair that nobody has looked at yet is only glanced at, its market stays closed."""
     market = venue.exchange.markets.get(pair.id)
     if market is None:
-        # Its numbers change only when the opening print leaves today or the last 24 hours, on a minute's turn.
+        # Only its sums since midnight change with time. To make them anew is work, so the pairs take turns: each is
+        # seen as it was within the last hour, under the rules that it has now.
+        turn = (now + crc32(pair.id.encode()) % 60 * MINUTE) // HOUR
+        version = (turn, now // DAY, pair)
         return venue.rendered.answer(
-            ("glance", pair.id), now // MINUTE, lambda: _ticker(pair, venue.makers.glance(pair), now)
+            ("glance", pair.id), version, lambda: _ticker(pair, venue.makers.glance(pair), now)
         )
     shown = Glance(market.book.best_bid, market.book.best_ask, market.tape)
-    version = (market.book.version, len(market.tape.prints), now // MINUTE)
-    return venue.rendered.answer(("ticker", pair.id), version, lambda: _ticker(pair, shown, now))
+    known = (market.book.version, len(market.tape.prints), now // SECOND)
+    return venue.rendered.answer(("ticker", pair.id), known, lambda: _ticker(pair, shown, now))
 
 
 def _ticker(pair: Pair, shown: Glance, now: int) -> dict[str, Any]:
@@ -202,7 +206,7 @@ def _vwap(candle: Candle) -> int:
 
 class OHLCParams(PairParams, kw_only=True):
     interval: int = 1
-    since: str = "0"
+    since: str | None = None
 
 
 def ohlc(venue: Venue, params: OHLCParams) -> dict[str, Any]:
@@ -212,49 +216,23 @@ def ohlc(venue: Venue, params: OHLCParams) -> dict[str, Any]:
     width = params.interval * MINUTE
     now = venue.clock.now()
     forming = now - now % width
-    since = _number("since", params.since, 0) * SECOND
-    rows = [
-        _candle_row(candle, market.pair)
-        for candle in _candles(market, width, forming)
-        if candle.time > since or candle.time == forming
-    ]
+    first = max(forming - OHLC_ROWS * width, 0)
+    if params.since is not None:
+        # What `since` leaves out need not be made; the one still forming always comes.
+        since = _number("since", params.since, 0) * SECOND
+        first = min(max(first, since - since % width + width), forming)
+    rows = [_candle_row(candle, market.pair) for candle in market.tape.candles(width, first, forming)]
     return {key: rows, "last": (forming - width) // SECOND}
 
 
-def _candles(market: Market, width: int, forming: int) -> list[Candle]:
-    """The candles up to the one still forming, gaps filled with the last close, at most as many as are shown."""
-    found: dict[int, Candle] = {}
-    for minute in market.tape.minutes.values():
-        start = minute.time - minute.time % width
-        if start in found:
-            found[start].add(minute)
-        else:
-            found[start] = msgspec.structs.replace(minute, time=start)
-    if not found:
-        return []
-    first = forming - OHLC_ROWS * width
-    earlier = [candle for start, candle in found.items() if start < first]
-    close = earlier[-1].close if earlier else None
-    candles = []
-    for start in range(max(first, min(found)), forming + 1, width):
-        candle = found.get(start)
-        if candle is None:
-            if close is None:
-                continue
-            candle = Candle(start, close, close, close, close)
-        close = candle.close
-        candles.append(candle)
-    return candles
-
-
 def _candle_row(candle: Candle, pair: Pair) -> list[Any]:
-    def price(units: int) -> str:
-        return decimals.fmt(decimals.rescale(units, pair.price_scale, pair.pair_decimals), pair.pair_decimals)
-
-    vwap = price(_vwap(candle)) if candle.volume else price(0)
-    volume = decimals.fmt(candle.volume, pair.lot_decimals)
-    prices = [price(units) for units in (candle.open, candle.high, candle.low, candle.close)]
-    return [candle.time // SECOND, *prices, vwap, volume, candle.count]
+    places = pair.pair_decimals
+    unit = 10 ** (pair.price_scale - places)
+    # Each is rounded once, so the average comes from the sums themselves.
+    vwap = decimals.half_up(candle.turnover, candle.volume * unit) if candle.volume else 0
+    prices = [decimals.half_up(price, unit) for price in (candle.open, candle.high, candle.low, candle.close)]
+    texts = [decimals.fmt(units, places) for units in (*prices, vwap)]
+    return [candle.time // SECOND, *texts, decimals.fmt(candle.volume, pair.lot_decimals), candle.count]
 
 
 # Book
@@ -290,8 +268,7 @@ def trades(venue: Venue, params: TradesParams) -> dict[str, Any]:
     market, key = _market(venue, params)
     since = _since(params.since)
     count = min(params.count, TRADES_MAX) if params.count > 0 else TRADES_MAX
-    prints = market.tape.prints
-    found = prints[-count:] if since is None else [row for row in prints if row.time > since][:count]
+    found = market.tape.newest(count) if since is None else market.tape.after(since, count)
     last = found[-1].time if found else since or 0
     pair = market.pair
     rows = [
@@ -337,19 +314,23 @@ def spread(venue: Venue, params: SpreadParams) -> dict[str, Any]:
     market, key = _market(venue, params)
     price, since = market.pair.price_text, _number("since", params.since, 0)
     rows = [
-        [moment // SECOND, price(bid), price(ask)] for moment, bid, ask in market.spreads if moment // SECOND >= since
+        [moment // SECOND, price(bid), price(ask)]
+        for moment, bid, ask in market.recent_spreads()
+        if moment // SECOND >= since
     ]
     return {key: rows, "last": venue.clock.now() // SECOND}
 
 
 ENDPOINTS = (
-    Public("Time", time),
-    Public("SystemStatus", system_status),
-    Public("Assets", assets, AssetsParams),
-    Public("AssetPairs", asset_pairs, AssetPairsParams),
-    Public("Ticker", ticker, TickerParams),
-    Public("OHLC", ohlc, OHLCParams),
-    Public("Depth", depth, DepthParams),
-    Public("Trades", trades, TradesParams),
-    Public("Spread", spread, SpreadParams),
+    Public("Time", time, summary="The exchange's time"),
+    Public("SystemStatus", system_status, summary="Whether the exchange trades"),
+    Public("Assets", assets, AssetsParams, summary="Assets and the decimals they are kept in"),
+    Public("AssetPairs", asset_pairs, AssetPairsParams, summary="Pairs: names, decimals, minimums, fees"),
+    Public(
+        "Ticker", ticker, TickerParams, summary="Best prices, last trade and day of some or all pairs", partial=True
+    ),
+    Public("OHLC", ohlc, OHLCParams, summary="A pair's candles"),
+    Public("Depth", depth, DepthParams, summary="A pair's order book"),
+    Public("Trades", trades, TradesParams, summary="A pair's last trades"),
+    Public("Spread", spread, SpreadParams, summary="A pair's last best prices"),
 )

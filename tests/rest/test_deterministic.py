@@ -93,8 +93,8 @@ def play(sandbox: Sandbox, requests: list[tuple[str, str, dict[str, Any]]] = REQ
     return [*answers, json.dumps(sandbox.journal.records()[0]).encode()]
 
 
-def fresh(seed: int) -> Sandbox:
-    return Sandbox(settings=Settings.of(seed=seed), start=parse_time(START))
+def fresh(seed: int, market: str = "calm") -> Sandbox:
+    return Sandbox(settings=Settings.of(seed=seed, market=market, rate_limits="off"), start=parse_time(START))
 
 
 def played_elsewhere(seed: int, hash_seed: str) -> list[bytes]:
@@ -113,6 +113,12 @@ def test_two_processes_say_the_same() -> None:
     assert first == play(fresh(7))
     assert len(first) == sum(1 for who, *_ in REQUESTS if who != "pass") + 1
     assert b"Internal error" not in b"".join(first)
+
+
+def test_walking_markets_say_the_same_too() -> None:
+    first, second, other = (play(fresh(seed, "walk")) for seed in (7, 7, 8))
+    assert first == second != other
+    assert first != play(fresh(7))
 
 
 def test_a_reset_brings_everything_back() -> None:
@@ -154,16 +160,24 @@ def test_looking_at_one_market_moves_nothing_in_another() -> None:
     assert play(looked, day)[:-1] == play(fresh(7), day)[:-1]
 
 
-def test_when_a_market_is_first_looked_at_makes_no_difference() -> None:
-    """Nor does how often: its story begins with the sandbox (one consistent story, whoever looks when)."""
+def test_when_a_market_is_first_looked_at_moves_its_history_but_no_price() -> None:
+    """The past of a market ends where it is first looked at; nothing else depends on when that is."""
     early, late = fresh(7), fresh(7)
-    looks: list[tuple[str, str, dict[str, Any]]] = [
-        ("public", method, {"pair": "XBTUSD"}) for method in ("Ticker", "Depth", "Trades", "OHLC", "Spread")
-    ]
-    play(early, looks)
+    late.clock.advance(DAY // 2 + SECOND)
+    looks: list[tuple[str, str, dict[str, Any]]] = [("public", "Depth", {"pair": "XBTUSD"})]
+    looks += [("public", "Trades", {"pair": "XBTUSD", **paging}) for paging in ({}, {"since": "0"})]
+    shown = []
     for sandbox in (early, late):
-        sandbox.clock.advance(DAY // 2 + SECOND)
-    assert play(early, looks)[:-1] == play(late, looks)[:-1]
+        book, *pages = (json.loads(answer[4:])["result"]["XXBTZUSD"] for answer in play(sandbox, looks)[:-1])
+        levels = [[price, volume] for side in book.values() for price, volume, _ in side]
+        trades = [[*row[:2], *row[3:]] for page in pages for row in page]
+        shown.append((levels, trades, [row[2] for page in pages for row in page]))
+    (levels, trades, times), (later_levels, later_trades, later_times) = shown
+    assert len(levels) == 200
+    assert len(trades) == 2000
+    assert later_levels == levels
+    assert later_trades == trades
+    assert all(abs(later - time - 12 * 3600 - 1) < 0.001 for time, later in zip(times, later_times, strict=True))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -267,16 +268,18 @@ def test_a_single_pair_bears_no_blanks(kraken: Client, method: str) -> None:
 
 
 def test_ticker_of_the_calm_market(kraken: Client) -> None:
-    """The last price is the recorded one; the best prices are the recorded ones, their volumes the seed's."""
+    """The best prices are the recorded ones, and the last price lies between; volumes and the day are the seed's."""
     (bid,) = kraken.get("Depth", pair="XBTUSD", count=1).result["XXBTZUSD"]["bids"]
     (ask,) = kraken.get("Depth", pair="XBTUSD", count=1).result["XXBTZUSD"]["asks"]
     bids, asks = (max(1, round(float(level[1]))) for level in (bid, ask))
-    assert kraken.get("Ticker", pair="XBTUSD").body == ok(
-        b'{"XXBTZUSD":{"a":["68342.40000","%d","%d.000"],"b":["68342.30000","%d","%d.000"],'
-        b'"c":["68365.10000","0.00005000"],"v":["0.00005000","0.00005000"],"p":["68365.10000","68365.10000"],'
-        b'"t":[1,1],"l":["68365.10000","68365.10000"],"h":["68365.10000","68365.10000"],"o":"68365.10000"}}'
-        % (asks, asks, bids, bids)
+    (trade,) = kraken.get("Trades", pair="XBTUSD", count=1).result["XXBTZUSD"]
+    body = kraken.get("Ticker", pair="XBTUSD").body
+    assert body.startswith(
+        b'{"error":[],"result":{"XXBTZUSD":{"a":["68342.40000","%d","%d.000"],"b":["68342.30000","%d","%d.000"],'
+        b'"c":["68342.40000","%b"],"v":["0.00000000","' % (asks, asks, bids, bids, trade[1].encode())
     )
+    assert trade[0] == "68342.40000"
+    assert body.endswith(b'"o":"0.00000"}}}')  # today begins now
 
 
 def test_every_ticker_has_the_digits_of_its_pair(kraken: Client) -> None:
@@ -356,30 +359,36 @@ def test_ticker_of_a_market_that_nobody_makes(kraken: Client) -> None:
 
 
 def test_ticker_sums_the_trades_of_today_and_of_24_hours(kraken: Client, sandbox: Sandbox) -> None:
-    sandbox.clock.advance(23 * HOUR)
-    kraken.buy("0.5")
-    ask = kraken.get("Ticker", pair="XBTUSD").result["XXBTZUSD"]["a"][0]
+    kraken.get("Depth", pair="XBTUSD")  # its history ends here, where the day begins
+    sandbox.clock.advance(HOUR)
+    kraken.buy("0.00005")
+    sandbox.clock.advance(22 * HOUR)
+    kraken.sell("0.5")
+    bid = kraken.get("Ticker", pair="XBTUSD").result["XXBTZUSD"]["b"][0]
     row = kraken.get("Ticker", pair="XBTUSD").result["XXBTZUSD"]
-    assert row["c"] == [ask, "0.50000000"]
-    assert row["v"] == ["0.50005000", "0.50005000"]
-    assert row["t"] == [2, 2]
-    assert row["p"] == ["68342.40227", "68342.40227"]  # (68365.1 * 0.00005 + 68342.4 * 0.5) / 0.50005
-    assert row["l"] == ["68342.40000", "68342.40000"]
-    assert row["h"] == ["68365.10000", "68365.10000"]
-    assert row["o"] == "68365.10000"
+    assert row["c"] == [bid, "0.50000000"]
+    assert row["v"][0] == "0.50005000"
+    assert row["t"][0] == 2
+    assert row["p"][0] == "68342.30001"  # (68342.4 * 0.00005 + 68342.3 * 0.5) / 0.50005
+    assert row["l"][0] == "68342.30000"
+    assert row["h"][0] == "68342.40000"
+    assert row["o"] == "68342.40000"
+    # The last hour of the history counts for the 24 hours.
+    assert row["t"][1] > 100
+    assert Decimal(row["v"][1]) > 1
 
     sandbox.clock.advance(HOUR)  # midnight: the day is empty, the last 24 hours are not
     row = kraken.get("Ticker", pair="XBTUSD").result["XXBTZUSD"]
     assert row["v"] == ["0.00000000", "0.50005000"]
     assert row["t"] == [0, 2]
-    assert row["p"] == ["0.00000", "68342.40227"]
+    assert row["p"] == ["0.00000", "68342.30001"]
     assert (row["l"][0], row["h"][0], row["o"]) == ("0.00000", "0.00000", "0.00000")
-    assert row["c"] == ["68342.40000", "0.50000000"]
+    assert row["c"] == ["68342.30000", "0.50000000"]
 
-    sandbox.clock.advance(2 * MINUTE)  # the opening trade is older than 24 hours now
+    sandbox.clock.advance(HOUR)  # the first trade is 24 hours old now
     row = kraken.get("Ticker", pair="XBTUSD").result["XXBTZUSD"]
     assert row["v"] == ["0.00000000", "0.50000000"]
-    assert row["h"] == ["0.00000", "68342.40000"]
+    assert row["h"] == ["0.00000", "68342.30000"]
 
     sandbox.clock.advance(DAY)  # nothing at all in 24 hours; the book is still there
     row = kraken.get("Ticker", pair="XBTUSD").result["XXBTZUSD"]
@@ -448,53 +457,53 @@ def test_depth_of_an_empty_book(kraken: Client) -> None:
 # Candles
 
 
-def test_the_first_candle_is_the_forming_one(kraken: Client) -> None:
-    assert kraken.get("OHLC", pair="XBTUSD").body == ok(
-        b'{"XXBTZUSD":[[1767225600,"68365.1","68365.1","68365.1","68365.1","68365.1","0.00005000",1]],'
-        b'"last":1767225540}'
+def test_the_last_candle_is_the_forming_one(kraken: Client) -> None:
+    body = kraken.get("OHLC", pair="XBTUSD").body
+    assert body.endswith(
+        b',[1767225600,"68342.4","68342.4","68342.4","68342.4","0.0","0.00000000",0]],"last":1767225540}}'
     )
 
 
 def test_candles_are_made_of_trades_and_gaps(kraken: Client, sandbox: Sandbox) -> None:
     kraken.get("OHLC", pair="XBTUSD")
-    sandbox.clock.advance(30 * SECOND)
+    sandbox.clock.advance(10 * SECOND)
+    kraken.buy("0.00005")
+    sandbox.clock.advance(20 * SECOND)
     kraken.buy("0.25")
     sandbox.clock.advance(2 * MINUTE)
     kraken.sell("0.1")
-    assert kraken.get("OHLC", pair="XBTUSD").body == ok(
+    assert kraken.get("OHLC", pair="XBTUSD", since=MIDNIGHT - 60).body == ok(
         b'{"XXBTZUSD":['
-        b'[1767225600,"68365.1","68365.1","68342.4","68342.4","68342.4","0.25005000",2],'
+        b'[1767225600,"68342.4","68342.4","68342.4","68342.4","68342.4","0.25005000",2],'
         b'[1767225660,"68342.4","68342.4","68342.4","68342.4","0.0","0.00000000",0],'
         b'[1767225720,"68342.3","68342.3","68342.3","68342.3","68342.3","0.10000000",1]'
         b'],"last":1767225660}'
     )
-    wide = kraken.get("OHLC", pair="XBTUSD", interval=5).result
-    assert wide["XXBTZUSD"] == [[MIDNIGHT, "68365.1", "68365.1", "68342.3", "68342.3", "68342.4", "0.35005000", 3]]
+    wide = kraken.get("OHLC", pair="XBTUSD", interval=5, since=MIDNIGHT - 300).result
+    assert wide["XXBTZUSD"] == [[MIDNIGHT, "68342.4", "68342.4", "68342.3", "68342.3", "68342.4", "0.35005000", 3]]
     assert wide["last"] == MIDNIGHT - 300
 
 
 @pytest.mark.parametrize("interval", [1, 5, 15, 30, 60, 240, 1440, 10080, 21600])
 def test_candles_start_at_multiples_of_the_interval_since_1970(kraken: Client, interval: int) -> None:
     result = kraken.get("OHLC", pair="XBTUSD", interval=interval).result
-    ((start, *_),) = result["XXBTZUSD"]
-    assert start % (interval * 60) == 0
-    assert start <= MIDNIGHT < start + interval * 60
-    assert result["last"] == start - interval * 60
+    starts = [row[0] for row in result["XXBTZUSD"]]
+    start, width = starts[-1], interval * 60
+    assert start % width == 0
+    assert start <= MIDNIGHT < start + width
+    assert result["last"] == start - width
+    assert starts == list(range(starts[0], start + width, width))
 
 
 def test_candles_never_exceed_720_and_the_forming_one(kraken: Client, sandbox: Sandbox) -> None:
-    kraken.get("OHLC", pair="XBTUSD")
-    sandbox.clock.advance(719 * MINUTE)
-    assert len(kraken.get("OHLC", pair="XBTUSD").result["XXBTZUSD"]) == 720
-    sandbox.clock.advance(MINUTE)
     assert len(kraken.get("OHLC", pair="XBTUSD").result["XXBTZUSD"]) == 721
-    sandbox.clock.advance(5000 * MINUTE)
+    sandbox.clock.advance(5720 * MINUTE)
     for since in ("", "&since=0", f"&since={MIDNIGHT}"):
         result = kraken.get("OHLC", f"pair=XBTUSD{since}").result
         rows = result["XXBTZUSD"]
         now = MIDNIGHT + 5720 * 60
         assert [row[0] for row in rows] == list(range(now - 720 * 60, now + 60, 60))
-        assert rows[0][1:] == ["68365.1", "68365.1", "68365.1", "68365.1", "0.0", "0.00000000", 0]
+        assert rows[0][1:] == ["68342.4", "68342.4", "68342.4", "68342.4", "0.0", "0.00000000", 0]
         assert result["last"] == rows[-2][0]
 
 
@@ -526,28 +535,27 @@ def test_trades_row(kraken: Client, sandbox: Sandbox) -> None:
     kraken.buy("0.002", "68400")
     sandbox.clock.advance(123_456_789)
     kraken.sell("0.001")
-    assert kraken.get("Trades", pair="XBTUSD").body == ok(
-        b'{"XXBTZUSD":[["68365.10000","0.00005000",1767225600.0,"b","l","",1],'
-        b'["68342.40000","0.00200000",1767225601.5,"b","l","",2],'
-        b'["68342.30000","0.00100000",1767225601.6234567,"s","m","",3]],"last":"1767225601623456789"}'
+    assert kraken.get("Trades", pair="XBTUSD", count=2).body == ok(
+        b'{"XXBTZUSD":[["68342.40000","0.00200000",1767225601.5,"b","l","",1000001],'
+        b'["68342.30000","0.00100000",1767225601.6234567,"s","m","",1000002]],"last":"1767225601623456789"}'
     )
 
 
 def sweep_the_book(kraken: Client, sandbox: Sandbox, times: int) -> list[list[Any]]:
-    """Trades a millisecond apart; the rows of all trades there are."""
+    """Trades a millisecond apart; their rows."""
     for _ in range(times):
         sandbox.clock.advance(SECOND // 1000)
         kraken.buy("0.001")
-    rows = kraken.get("Trades", pair="XBTUSD").result["XXBTZUSD"]
-    assert len(rows) == times + 1
+    rows = kraken.get("Trades", pair="XBTUSD", since=MIDNIGHT).result["XXBTZUSD"]
+    assert len(rows) == times
     return list(rows)
 
 
 def test_trades_are_paged_by_last(kraken: Client, sandbox: Sandbox) -> None:
     rows = sweep_the_book(kraken, sandbox, 25)
     paged: list[list[Any]] = []
-    since = "0"
-    for expected in (10, 10, 6, 0):
+    since = str(MIDNIGHT)
+    for expected in (10, 10, 5, 0):
         result = kraken.get("Trades", pair="XBTUSD", since=since, count=10).result
         assert len(result["XXBTZUSD"]) == expected
         paged += result["XXBTZUSD"]
@@ -560,31 +568,32 @@ def test_trades_since_in_every_unit(kraken: Client, sandbox: Sandbox) -> None:
     sweep_the_book(kraken, sandbox, 5)
 
     def ids(since: str) -> list[int]:
-        return [row[6] for row in kraken.get("Trades", pair="XBTUSD", since=since).result["XXBTZUSD"]]
+        rows = kraken.get("Trades", pair="XBTUSD", since=since).result["XXBTZUSD"]
+        return [row[6] - 1_000_000 for row in rows]
 
-    assert ids("1767225599") == [1, 2, 3, 4, 5, 6]
-    assert ids("1767225600") == [2, 3, 4, 5, 6]  # strictly after
-    assert ids("1767225600.003") == [5, 6]
-    assert ids("1767225600003") == [5, 6]
-    assert ids("1767225600003000000") == [5, 6]
-    assert ids("1767225600002999999") == [4, 5, 6]
+    assert ids("1767225600") == [1, 2, 3, 4, 5]
+    assert ids("1767225600.003") == [4, 5]  # strictly after
+    assert ids("1767225600003") == [4, 5]
+    assert ids("1767225600003000000") == [4, 5]
+    assert ids("1767225600002999999") == [3, 4, 5]
     assert ids("1767225601") == []
 
 
 def test_without_since_the_latest_trades_come(kraken: Client, sandbox: Sandbox) -> None:
     rows = sweep_the_book(kraken, sandbox, 12)
     assert kraken.get("Trades", pair="XBTUSD", count=3).result["XXBTZUSD"] == rows[-3:]
-    assert kraken.get("Trades", pair="XBTUSD", count=3, since=0).result["XXBTZUSD"] == rows[:3]
-    assert kraken.get("Trades", pair="XBTUSD", count=0).result["XXBTZUSD"] == rows
-    assert kraken.get("Trades", pair="XBTUSD", count=-1).result["XXBTZUSD"] == rows
+    assert kraken.get("Trades", pair="XBTUSD", count=3, since=MIDNIGHT).result["XXBTZUSD"] == rows[:3]
+    for count in (0, -1):
+        assert kraken.get("Trades", pair="XBTUSD", count=count).result["XXBTZUSD"][-12:] == rows
+        assert len(kraken.get("Trades", pair="XBTUSD", count=count).result["XXBTZUSD"]) == 1000
 
 
 def test_at_most_a_thousand_trades_at_once(kraken: Client) -> None:
-    for _ in range(1010):
+    for _ in range(10):
         kraken.buy("0.0001")
     for count in ("", "&count=1000", "&count=5000"):
         rows = kraken.get("Trades", f"pair=XBTUSD{count}").result["XXBTZUSD"]
-        assert [row[6] for row in rows] == list(range(12, 1012))
+        assert [row[6] for row in rows] == list(range(999_011, 1_000_011))
 
 
 def test_nothing_newer_gives_back_the_cursor_in_nanoseconds(kraken: Client) -> None:
@@ -598,7 +607,8 @@ def test_nothing_newer_gives_back_the_cursor_in_nanoseconds(kraken: Client) -> N
 
 
 def test_spread_has_a_row_for_each_change_of_the_top(kraken: Client, sandbox: Sandbox) -> None:
-    kraken.get("Spread", pair="XBTUSD")
+    before = kraken.get("Spread", pair="XBTUSD").result["XXBTZUSD"]
+    assert before[-1] == [MIDNIGHT, "68342.30000", "68342.40000"]
     sandbox.clock.advance(5 * SECOND)
     inner = kraken.buy("0.01", "68342.3")  # joins the best bid: no change of the top
     sandbox.clock.advance(5 * SECOND)
@@ -606,18 +616,20 @@ def test_spread_has_a_row_for_each_change_of_the_top(kraken: Client, sandbox: Sa
     sandbox.clock.advance(5 * SECOND)
     ask = kraken.sell("0.01", "68342.4")
     kraken.call("CancelOrder", txid=ask)
-    assert kraken.get("Spread", pair="XBTUSD").body == ok(
+    assert kraken.get("Spread", pair="XBTUSD").result == {"XXBTZUSD": before, "last": MIDNIGHT + 15}
+    assert kraken.get("Spread", pair="XBTUSD", since=MIDNIGHT).body == ok(
         b'{"XXBTZUSD":[[1767225600,"68342.30000","68342.40000"]],"last":1767225615}'
     )
 
 
 def test_spread_since_is_inclusive(kraken: Client, sandbox: Sandbox) -> None:
-    first = kraken.get("Spread", pair="XBTEUR").result["XXBTZEUR"]
+    first = kraken.get("Spread", pair="XBTEUR", since=MIDNIGHT).result["XXBTZEUR"]
     assert first == [[MIDNIGHT, "57926.70000", "57928.70000"]]
     sandbox.clock.advance(10 * SECOND)
     kraken.buy("0.1", "57927.5", pair="XBTEUR")
     better = [MIDNIGHT + 10, "57927.50000", "57928.70000"]
-    assert kraken.get("Spread", pair="XBTEUR").result == {"XXBTZEUR": [*first, better], "last": MIDNIGHT + 10}
+    shown = kraken.get("Spread", pair="XBTEUR", since=MIDNIGHT).result
+    assert shown == {"XXBTZEUR": [*first, better], "last": MIDNIGHT + 10}
     assert kraken.get("Spread", pair="XBTEUR", since=MIDNIGHT + 10).result["XXBTZEUR"] == [better]
     later = kraken.get("Spread", pair="XBTEUR", since=MIDNIGHT + 11)
     assert later.body == ok(b'{"XXBTZEUR":[],"last":1767225610}')

@@ -12,19 +12,23 @@ from mockkraken.clock import SECOND, Clock
 from mockkraken.errors import KrakenError
 from mockkraken.exchange import Account, Exchange, OrderRequest
 from mockkraken.ids import Ids, generator
+from mockkraken.sandbox import Sandbox
 from mockkraken.settings import Settings
 
 if TYPE_CHECKING:
     from mockkraken.catalog import Pair
-    from mockkraken.exchange import Order
+    from mockkraken.exchange import Market, Order
     from mockkraken.exchange.orders import Side
+
+
+START = 1_790_000_000 * SECOND  # 2026-09-21T14:13:20Z
 
 
 class Floor:
     """An exchange without market makers. Pairs go by any of their names, assets by id."""
 
     def __init__(self, **settings: Any) -> None:
-        self.clock = Clock(1_790_000_000 * SECOND)
+        self.clock = Clock(START)
         self.settings = Settings.of(**settings)
         self.catalog = Catalog()
         self.rng = generator(0, "ids")
@@ -131,6 +135,54 @@ class Floor:
         lot = order.market.pair.lot_decimals
         text = f"{order.status} {decimals.shortest(order.vol_exec, lot)}/{decimals.shortest(order.vol, lot)}"
         return f"{text}: {order.reason}" if order.reason else text
+
+
+class Pit:
+    """A frozen sandbox with its market makers, as its default accounts see it; settings by name."""
+
+    def __init__(self, *, start: int = START, **settings: Any) -> None:
+        self.sandbox = Sandbox(settings=Settings.of(**settings), start=start)
+        self.exchange = self.sandbox.exchange
+        self.makers = self.sandbox.makers
+        self.main: Account = self.exchange.accounts["main"]
+        self.second: Account = self.exchange.accounts["second"]
+
+    def market(self, name: str = "XBTUSD") -> Market:
+        catalog = self.sandbox.catalog
+        pair = catalog.pair(name) if name in catalog.records else catalog.trading_pair(name)
+        assert pair is not None
+        return self.exchange.market(pair)
+
+    def total(self, asset_id: str) -> int:
+        """What all accounts have of an asset."""
+        return sum(account.balance(asset_id) for account in self.exchange.accounts.values())
+
+    def book(self, market: Market) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Bids and asks as (price, volume), best first."""
+        book = market.book
+        bids, asks = ([(level.price, level.volume) for level in book.levels(side)] for side in ("buy", "sell"))
+        return bids, asks
+
+    def enter(self, who: Account, market: Market, side: Side, volume: int, price: int | None = None) -> Order:
+        """An order in lot and price units."""
+        pair = market.pair
+        request = OrderRequest(
+            ordertype="market" if price is None else "limit",
+            type=side,
+            volume=f"{volume / 10**pair.lot_decimals:.{pair.lot_decimals}f}",
+            price=None if price is None else pair.price_text(price),
+        )
+        return self.exchange.submit(self.exchange.prepare(who, pair, request))
+
+
+@pytest.fixture
+def new_pit() -> type[Pit]:
+    return Pit
+
+
+@pytest.fixture
+def pit() -> Pit:
+    return Pit()
 
 
 @pytest.fixture

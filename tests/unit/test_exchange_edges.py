@@ -69,9 +69,19 @@ def test_makers_keep_to_a_tick_that_was_changed(tick: str) -> None:
     sandbox = Sandbox(start=0)
     pair = sandbox.catalog.with_record("XXBTZUSD", tick_size=tick)
     book = sandbox.exchange.market(pair).book
-    assert bool(book.asks) == (tick != "100000")  # nobody quotes where the tick is more than the price
-    assert all(price % pair.tick == 0 for price in [*book.bids, *book.asks])
-    assert not book.bids or book.bids.keys()[-1] < book.asks.keys()[0]
+    assert all(price % pair.tick == 0 and price > 0 for price in [*book.bids, *book.asks])
+    assert book.bids.keys()[-1] < book.asks.keys()[0]
+
+
+@pytest.mark.parametrize("tick", ["0.5", "7", "100000"])
+def test_makers_move_to_a_tick_that_was_changed_while_they_quoted(tick: str) -> None:
+    sandbox = Sandbox(start=0)
+    market = sandbox.exchange.market(sandbox.catalog.pair("XXBTZUSD"))
+    pair = sandbox.catalog.with_record("XXBTZUSD", tick_size=tick)
+    assert sandbox.exchange.market(pair) is market
+    sandbox.makers.move(market, 3 * pair.tick)
+    assert all(price % pair.tick == 0 and price > 0 for price in [*market.book.bids, *market.book.asks])
+    assert market.tape.last_price == 3 * pair.tick
 
 
 def test_unix_seconds_are_no_deadline(floor: Floor, ann: Account) -> None:

@@ -165,12 +165,12 @@ class TestTape:
         assert late is not None
         assert (late.count, late.open) == (1, 60050_00000)
 
-    def test_a_day_ends_with_the_minute_in_which_it_began(self, floor: Floor, ann: Account, bob: Account) -> None:
+    def test_the_last_24_hours_are_that_to_the_nanosecond(self, floor: Floor, ann: Account, bob: Account) -> None:
         floor.sell(bob, "1", "60000")
         floor.clock.advance(MINUTE - floor.clock.now() % MINUTE + MINUTE // 2)
         floor.buy(ann, "0.1", "60000")
         tape, now = floor.exchange.market(floor.pair()).tape, floor.clock.now()
-        for later, counts in ((DAY, 1), (DAY + MINUTE // 2 - 1, 1), (DAY + MINUTE // 2, 0)):
+        for later, counts in ((DAY - 1, 1), (DAY, 0)):
             candle = tape.last_day(now + later)
             assert (candle.count if candle else 0) == counts
 

@@ -12,6 +12,7 @@ from mockkraken.settings import SettingError, Settings
 # Changing one of these changes what users' tests see: say so in the changelog.
 DEFAULTS = {
     "seed": 0,
+    "market": "calm",
     "dialect": "documented",
     "journal_size": 10_000,
     "signature_mismatch_error": None,
@@ -23,6 +24,7 @@ DEFAULTS = {
     "accept_duplicates_in_window": False,
     "nonce_consumed_on_later_failure": True,
     "public_post_response": "405",
+    "rate_limits": "on",
     "require_user_agent": False,
     "post_only_crossing": "error",
     "market_price_protection": "10",
@@ -61,6 +63,7 @@ class TestValues:
             ("ip_denied_error", "EGeneral:Permission denied", "EGeneral:Permission denied"),
             ("api_key_info_case", "both", "both"),
             ("post_only_crossing", "cancel", "cancel"),
+            ("rate_limits", "off", "off"),
         ],
     )
     def test_taken(self, name: str, value: object, taken: object) -> None:
@@ -93,6 +96,10 @@ class TestValues:
             ("gone_order_error", "EAPI:Invalid key"),
             ("api_key_info_case", "kebab"),
             ("post_only_crossing", ["error"]),
+            ("rate_limits", "ON"),
+            ("rate_limits", "true"),
+            ("rate_limits", False),
+            ("rate_limits", 0),
             ("no_such_setting", 1),
             ("patch", 1),
             ("Dialect", "observed"),
@@ -115,7 +122,7 @@ class TestPatch:
             settings.patch({"journal_size": 5, "dialect": "guessed"})
         assert settings == Settings()
 
-    @pytest.mark.parametrize("name", sorted(DEFAULTS.keys() - {"seed"}))
+    @pytest.mark.parametrize("name", sorted(DEFAULTS.keys() - {"seed", "market"}))
     def test_none_puts_one_back(self, name: str) -> None:
         changes: dict[str, Any] = {
             "dialect": "observed",
@@ -129,6 +136,7 @@ class TestPatch:
             "accept_duplicates_in_window": True,
             "nonce_consumed_on_later_failure": False,
             "public_post_response": "allow",
+            "rate_limits": "off",
             "require_user_agent": True,
             "post_only_crossing": "cancel",
             "market_price_protection": "off",
@@ -136,7 +144,7 @@ class TestPatch:
         settings = Settings.of(**changes)
         assert getattr(settings, name) == changes[name] != DEFAULTS[name]
         settings.patch({name: None})
-        assert msgspec.structs.asdict(settings) == {"seed": 0, **changes, name: DEFAULTS[name]}
+        assert msgspec.structs.asdict(settings) == {"seed": 0, "market": "calm", **changes, name: DEFAULTS[name]}
 
     def test_an_override_lasts_until_it_is_put_back(self) -> None:
         settings = Settings.of(dialect="observed", gone_order_error="EOrder:Unknown order")
@@ -157,8 +165,29 @@ class TestSeed:
         assert refusal.value.field == "seed"
 
     @pytest.mark.parametrize("value", [8, None])
-    def test_changes_with_a_reset_only(self, value: object) -> None:
+    def test_holds_from_the_start_to_the_end(self, value: object) -> None:
         settings = Settings.of(seed=7)
-        with pytest.raises(SettingError, match="reset"):
+        with pytest.raises(SettingError, match="from the start to the end") as refusal:
             settings.patch({"seed": value})
+        assert refusal.value.field == "seed"
         assert settings.seed == 7
+
+
+class TestMarket:
+    @pytest.mark.parametrize("value", ["calm", "walk", "static"])
+    def test_is_given_at_the_start(self, value: str) -> None:
+        assert Settings.of(market=value).market == value
+
+    @pytest.mark.parametrize("value", ["", "Walk", "replay", None, 1, True, ["calm"]])
+    def test_is_the_name_of_a_model(self, value: object) -> None:
+        with pytest.raises(SettingError) as refusal:
+            Settings.of(market=value)
+        assert refusal.value.field == "market"
+
+    @pytest.mark.parametrize("value", ["walk", "calm", None])
+    def test_holds_from_the_start_to_the_end(self, value: object) -> None:
+        settings = Settings.of(market="static")
+        with pytest.raises(SettingError, match="from the start to the end") as refusal:
+            settings.patch({"market": value})
+        assert refusal.value.field == "market"
+        assert settings.market == "static"

@@ -6,19 +6,17 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from msgspec import structs
 
 from mockkraken.catalog import Catalog
 from mockkraken.catalog.world import world
-from mockkraken.clock import SECOND
-from mockkraken.exchange import OrderRequest
-from mockkraken.sandbox import Sandbox
-from mockkraken.settings import Settings
 
 if TYPE_CHECKING:
-    from mockkraken.exchange import Account, Market, Order
+    from conftest import Pit
+
+    from mockkraken.exchange import Market, Order
     from mockkraken.exchange.orders import Side
 
-START = 1_790_000_000 * SECOND
 # What most bots trade.
 MAJOR = (
     *("XBTUSD", "ETHUSD", "SOLUSD", "XRPUSD", "LTCUSD", "ADAUSD", "DOTUSD", "XDGUSD", "PEPEUSD", "USDTUSD", "USDCUSD"),
@@ -26,33 +24,6 @@ MAJOR = (
 )
 # Every thirtieth of all pairs: thin ones, dead ones and such without a price are among them.
 SAMPLE = list(Catalog().records)[::30]
-
-
-class Pit:
-    """A frozen sandbox, as its default accounts see it."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.sandbox = Sandbox(settings=Settings(seed=seed), start=START)
-        self.exchange = self.sandbox.exchange
-        self.main: Account = self.exchange.accounts["main"]
-        self.second: Account = self.exchange.accounts["second"]
-
-    def market(self, name: str = "XBTUSD") -> Market:
-        catalog = self.sandbox.catalog
-        pair = catalog.pair(name) if name in catalog.records else catalog.trading_pair(name)
-        assert pair is not None
-        return self.exchange.market(pair)
-
-    def enter(self, who: Account, market: Market, side: Side, volume: int, price: int | None = None) -> Order:
-        """An order in lot and price units."""
-        pair = market.pair
-        request = OrderRequest(
-            ordertype="market" if price is None else "limit",
-            type=side,
-            volume=f"{volume / 10**pair.lot_decimals:.{pair.lot_decimals}f}",
-            price=None if price is None else pair.price_text(price),
-        )
-        return self.exchange.submit(self.exchange.prepare(who, pair, request))
 
 
 class Ladders(NamedTuple):
@@ -73,11 +44,6 @@ def txids(market: Market) -> list[str]:
 
 
 @pytest.fixture
-def pit() -> Pit:
-    return Pit()
-
-
-@pytest.fixture
 def market(pit: Pit) -> Market:
     return pit.market()
 
@@ -89,11 +55,18 @@ class TestBook:
         glance = pit.sandbox.makers.glance(pair)
         assert not pit.exchange.markets
         book, tape = pit.market(name).book, pit.market(name).tape
+        if pair.reference.last is None:
+            assert glance.bid is glance.ask is tape.last is glance.tape.last is None
+            return
+        assert glance.bid
+        assert glance.ask
         for quote, level in ((glance.bid, book.best_bid), (glance.ask, book.best_ask)):
             assert (quote and (quote.price, quote.volume)) == (level and (level.price, level.volume))
-        seen, opened = ([(p.trade_id, p.time, p.price, p.volume) for p in t.prints] for t in (glance.tape, tape))
+        seen, opened = ([structs.astuple(row) for row in one.newest(50)] for one in (glance.tape, tape))
         assert seen == opened
-        assert len(opened) == (1 if pair.reference.last else 0)
+        assert len(opened) == 50
+        assert glance.tape.last_price == tape.last_price == opened[-1][2]
+        assert glance.bid.price <= opened[-1][2] <= glance.ask.price
 
     @pytest.mark.parametrize("name", [*MAJOR, *SAMPLE])
     def test_two_sided_in_whole_ticks_with_tradable_volumes(self, pit: Pit, name: str) -> None:
@@ -123,8 +96,8 @@ class TestBook:
 
 
 class TestDeterminism:
-    def test_the_same_seed_gives_the_same_books_in_whichever_order_they_are_opened(self) -> None:
-        one, other = Pit(seed=5), Pit(seed=5)
+    def test_the_same_seed_gives_the_same_books_in_whichever_order_they_are_opened(self, new_pit: type[Pit]) -> None:
+        one, other = new_pit(seed=5), new_pit(seed=5)
         for name in MAJOR:
             one.market(name)
         one.enter(one.main, one.market("ETHUSD"), "buy", 10**8)
@@ -135,11 +108,11 @@ class TestDeterminism:
             if name != "ETHUSD":
                 assert txids(other.market(name)) == txids(one.market(name))
 
-    def test_another_seed_gives_another_book(self) -> None:
-        assert ladders(Pit(seed=1).market()) != ladders(Pit(seed=2).market())
+    def test_another_seed_gives_another_book(self, new_pit: type[Pit]) -> None:
+        assert ladders(new_pit(seed=1).market()) != ladders(new_pit(seed=2).market())
 
-    def test_a_clients_ids_do_not_depend_on_the_markets_opened_before(self) -> None:
-        one, other = Pit(), Pit()
+    def test_a_clients_ids_do_not_depend_on_the_markets_opened_before(self, new_pit: type[Pit]) -> None:
+        one, other = new_pit(), new_pit()
         for name in MAJOR:
             other.market(name)
         txid = one.enter(one.main, one.market(), "buy", 10**8, 10**9).txid
@@ -148,12 +121,12 @@ class TestDeterminism:
 
 class TestDepth:
     @pytest.mark.parametrize("name", MAJOR)
-    def test_a_whole_default_balance_trades_within_one_percent(self, name: str) -> None:
+    def test_a_whole_default_balance_trades_within_one_percent(self, name: str, new_pit: type[Pit]) -> None:
         for account in world().accounts:
             if account.role != "client":
                 continue
             for side in ("buy", "sell"):
-                pit = Pit()
+                pit = new_pit()
                 who, market = pit.exchange.accounts[account.name], pit.market(name)
                 pair, best = market.pair, market.book.best_opposite(side)
                 assert best is not None
