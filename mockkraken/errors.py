@@ -55,6 +55,7 @@ INVALID_KEY = "EAPI:Invalid key"
 INVALID_SIGNATURE = "EAPI:Invalid signature"
 INVALID_NONCE = "EAPI:Invalid nonce"
 BAD_REQUEST = "EAPI:Bad request"
+RATE_LIMIT_EXCEEDED = "EAPI:Rate limit exceeded"
 
 # What did you ask (§5.2)
 INVALID_ARGUMENTS = "EGeneral:Invalid arguments"

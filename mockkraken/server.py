@@ -13,8 +13,11 @@ from mockkraken.clock import parse_time
 from mockkraken.control.client import (
     AccountsControl,
     ClockControl,
+    CountersControl,
     JournalControl,
     KeysControl,
+    OrdersControl,
+    PairsControl,
     SettingsControl,
 )
 from mockkraken.control.operations import Control
@@ -138,11 +141,12 @@ class MockKraken:
         host: the address to listen at.
         port: 0: a free one.
         control_token: what `/mock` calls must bring as `Authorization: Bearer`; without one, `host` must be loopback.
-        settings: any of `Settings`.
+        settings: any of `Settings`. Only here `rate_limits` is `"off"` unless it is given: tests freeze the clock, and
+            then no counter would ever fall.
 
     Attributes:
         api_key, api_secret: of the default key, `full`, which may do everything.
-        clock, settings, accounts, keys, journal: the control API.
+        clock, settings, accounts, keys, pairs, orders, counters, journal: the control API.
 
     Raises:
         SettingError: there is no such setting, or it does not take that value.
@@ -164,7 +168,8 @@ class MockKraken:
         if control_token is not None and not _TOKEN.fullmatch(control_token):
             raise ValueError("a control token is one or more printable ASCII characters without blanks")
         start = None if clock is None else parse_time(clock)
-        self._sandbox = Sandbox(settings=Settings.of(seed=seed, dialect=dialect, **settings), start=start)
+        chosen = {"rate_limits": "off", **settings}
+        self._sandbox = Sandbox(settings=Settings.of(seed=seed, dialect=dialect, **chosen), start=start)
         self._control = Control(self._sandbox)
         self._app = App(self._sandbox, self._control, control_token)
         self._host, self._port = host, port
@@ -181,6 +186,9 @@ class MockKraken:
         self.settings = SettingsControl(self._perform)
         self.accounts = AccountsControl(self._perform)
         self.keys = KeysControl(self._perform)
+        self.pairs = PairsControl(self._perform)
+        self.orders = OrdersControl(self._perform)
+        self.counters = CountersControl(self._perform)
         self.journal = JournalControl(self._perform)
 
     @property
@@ -198,6 +206,32 @@ class MockKraken:
         """Where the private WebSocket v2 belongs; it is not simulated yet, and answers HTTP 404."""
         return f"ws://{self._address_of_server()}/ws-auth/v2"
 
+    def environment(self) -> dict[str, str]:
+        """What points a program here, under the names by which programs read it: URLs and the default key."""
+        return {
+            "KRAKEN_API_KEY": self.api_key,
+            "KRAKEN_API_SECRET": self.api_secret,
+            "KRAKEN_SECRET_KEY": self.api_secret,
+            "KRAKEN_REST_URL": self.url,
+            "KRAKEN_WS_URL": self.ws_url,
+            "KRAKEN_WS_AUTH_URL": self.ws_auth_url,
+            "MOCKKRAKEN_URL": self.url,
+        }
+
+    def on_record(self, listener: Callable[[dict[str, Any]], None]) -> None:
+        """Call `listener` with each new record of the journal, also after a reset; it holds up the server's loop.
+
+        Args:
+            listener: gets the record as `/mock/journal` shows it.
+        """
+
+        def follow() -> None:
+            # A reset brings a new journal.
+            self._sandbox.journal.on_record.append(listener)
+
+        self._sandbox.on_reset.append(follow)
+        follow()
+
     def reset(self, *, seed: int | None = None, clock: str | float | None = None) -> None:
         """Back to the start state of everything; with another seed or start time if given.
 
@@ -205,6 +239,30 @@ class MockKraken:
             ControlError: `clock` is no time.
         """
         self._perform(Control.reset, {"seed": seed, "clock": clock})
+
+    def signature(
+        self, path: str, body: str, api_key: str | None = None, *, content_type: str | None = None
+    ) -> dict[str, str]:
+        """The API-Sign that a private call must carry, and each step to it; no nonce is used up.
+
+        Args:
+            path: from `/0/` on, with `?query` if there is one, or a whole URL.
+            body: as it is sent, nonce included.
+            api_key: the name or public key of the key that signs; None: the default key.
+            content_type: None: the body tells whether it is JSON.
+
+        Returns:
+            `api_sign`, `nonce`, `sha256_hex` (of nonce and body), `path` (what is signed of it) and `message_hex`
+            (path and SHA-256, what the HMAC covers).
+
+        Raises:
+            ControlError: there is no such key (404), no nonce in the body, or no `/0/` in the path.
+        """
+        from mockkraken.control.signing import signature
+
+        given = {"path": path, "body": body, "api_key": api_key or self.api_key, "content_type": content_type}
+        signed: dict[str, str] = self._perform(signature, given)
+        return signed
 
     def start(self) -> Self:
         """Listen and serve; when it returns, connections are accepted.
@@ -388,7 +446,10 @@ def _listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
         if not anywhere and not _is_loopback(sock.getsockname()[0]):
-            raise BindError(f"listening on {host} lets others in: that takes a control token, for /mock")
+            raise BindError(
+                f"listening on {host} lets others in: that takes a control token for /mock "
+                "(control_token, --control-token, MOCKKRAKEN_CONTROL_TOKEN)"
+            )
         sock.listen(_BACKLOG)
         sock.setblocking(False)
     except OSError as error:

@@ -12,7 +12,9 @@ from msgspec import UNSET, UnsetType
 from mockkraken.control.errors import invalid
 from mockkraken.errors import Check
 from mockkraken.exchange.accounts import Tier
+from mockkraken.exchange.orders import Side
 from mockkraken.journal.journal import Outcome
+from mockkraken.market import Model
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -50,6 +52,13 @@ class NewAccount(msgspec.Struct):
     margin: bool = True
 
 
+class AccountChange(msgspec.Struct):
+    """`PATCH /mock/accounts/NAME`."""
+
+    tier: Tier | UnsetType = UNSET
+    margin: bool | UnsetType = UNSET
+
+
 class NewKey(msgspec.Struct):
     """`POST /mock/keys`; None: what the profile says, else unrestricted, but without permissions."""
 
@@ -84,6 +93,55 @@ class NonceState(msgspec.Struct):
     """`POST /mock/keys/KEY/nonce`."""
 
     highest: str | int
+
+
+class Counters(msgspec.Struct):
+    """`POST /mock/counters`: counters by key, or `clear` alone."""
+
+    rest: dict[str, Any] = {}
+    trading: dict[str, Any] = {}
+    clear: bool | None = None
+
+
+class MarketChange(msgspec.Struct):
+    """`POST /mock/market/PAIR`: one of price, gap, trade and book, or none; and how its makers behave."""
+
+    price: Any = UNSET
+    gap: str | UnsetType = UNSET
+    trade: dict[str, Any] | UnsetType = UNSET
+    book: dict[str, Any] | UnsetType = UNSET
+    model: Model | UnsetType = UNSET
+    pause: bool | UnsetType = UNSET
+
+
+class Trade(msgspec.Struct):
+    """The `trade` of a MarketChange: what somebody takes, at `price` or better if given."""
+
+    side: Side
+    volume: Any
+    price: Any = UNSET
+
+
+class Book(msgspec.Struct):
+    """The `book` of a MarketChange: price and volume of each level."""
+
+    bids: list[tuple[Any, Any]] = []
+    asks: list[tuple[Any, Any]] = []
+
+
+class Fill(msgspec.Struct):
+    """`POST /mock/orders/TXID/fill`; without a volume: all that is left."""
+
+    volume: Any = UNSET
+
+
+class Signed(msgspec.Struct):
+    """`POST /mock/signature`: a private call; without `content_type` the body tells whether it is JSON."""
+
+    path: str
+    api_key: str
+    body: str | None = None
+    content_type: str | None = None
 
 
 class JournalQuery(msgspec.Struct):

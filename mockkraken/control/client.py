@@ -1,4 +1,4 @@
-"""The control API as Python objects: what `MockKraken` offers as `clock`, `settings`, `accounts`, `keys`, `journal`.
+"""The control API as Python objects: what `MockKraken` offers as `clock`, `accounts`, `keys`, `pairs`, ...
 
 They hold no state of their own: each access is an operation on the server's event loop, done when it returns. What
 can't be done raises ControlError. Times, spans and amounts are texts or numbers, as over HTTP.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
+from mockkraken.control import counters, markets
 from mockkraken.control.operations import Control
 
 
@@ -131,6 +132,10 @@ class Balances(MutableMapping[str, str]):
     def __contains__(self, asset: object) -> bool:
         return asset in self._all()
 
+    def clear(self) -> None:
+        """All to zero."""
+        self._perform(Control.replace_balances, self._account, {})
+
     def patch(self, amounts: Mapping[str, Any]) -> dict[str, str]:
         """Set several, all or nothing; all balances as they are then.
 
@@ -168,6 +173,19 @@ class AccountHandle:
     def state(self) -> dict[str, Any]:
         """Everything about it: tier, role, margin, balances, holds, ..."""
         row: dict[str, Any] = self._perform(Control.account, self.name)
+        return row
+
+    def patch(self, **changes: Any) -> dict[str, Any]:
+        """Change some properties, all or nothing; everything about the account as it is then.
+
+        Args:
+            changes: `tier` (`starter`, `intermediate` or `pro`), and `margin`: whether it may trade on margin.
+
+        Raises:
+            ControlError: there is no such property, or it does not take that value; or the account is `house` or
+                `fees` (409).
+        """
+        row: dict[str, Any] = self._perform(Control.change_account, self.name, changes)
         return row
 
 
@@ -323,6 +341,195 @@ class KeysControl:
             "api_secret": api_secret,
         }
         return KeyHandle(self._perform, self._perform(Control.create_key, body))
+
+
+class PairHandle:
+    """One pair's market, `pairs["XBTUSD"]`. What moves it answers with its new state, as `state` does."""
+
+    def __init__(self, perform: Perform, name: str) -> None:
+        self._perform = perform
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<pair {self.name!r}>"
+
+    def state(self) -> dict[str, Any]:
+        """The makers' `model`, whether they are `paused`, and the prices `bid`, `ask` and `last`."""
+        state: dict[str, Any] = self._perform(markets.market, self.name)
+        return state
+
+    def move_to(self, price: str | float) -> dict[str, Any]:
+        """Move the makers to a price; client orders between there and here are traded with.
+
+        Raises:
+            ControlError: no price of this pair; or nobody moves this market, since it is static (409).
+        """
+        return self._change(price=price)
+
+    def gap(self, percent: str) -> dict[str, Any]:
+        """Move by a part of the last price: `"-5%"`.
+
+        Raises:
+            ControlError: as `move_to`.
+        """
+        return self._change(gap=percent)
+
+    def trade(self, side: str, volume: str | float, price: str | float | None = None) -> dict[str, Any]:
+        """Let somebody buy or sell at the market, or at `price` or better; `traded` is how much it became.
+
+        Raises:
+            ControlError: that is no trade, or nothing rests there to trade with (409).
+        """
+        trade = {"side": side, "volume": volume} | ({} if price is None else {"price": price})
+        return self._change(trade=trade)
+
+    def set_book(
+        self, bids: Iterable[tuple[Any, Any]] = (), asks: Iterable[tuple[Any, Any]] = (), model: str | None = None
+    ) -> dict[str, Any]:
+        """Replace all quotes by these (price, volume), and the model if one is given.
+
+        Raises:
+            ControlError: that is no book.
+        """
+        book = {side: [list(level) for level in levels] for side, levels in (("bids", bids), ("asks", asks))}
+        return self._change(book=book) if model is None else self._change(book=book, model=model)
+
+    @property
+    def model(self) -> str:
+        """`calm`, `walk` or `static`; set it to have the makers behave so."""
+        model: str = self.state()["model"]
+        return model
+
+    @model.setter
+    def model(self, model: str) -> None:
+        self._change(model=model)
+
+    def pause(self) -> dict[str, Any]:
+        """The makers leave the market alone."""
+        return self._change(pause=True)
+
+    def resume(self) -> dict[str, Any]:
+        """The makers go on."""
+        return self._change(pause=False)
+
+    def _change(self, **change: Any) -> dict[str, Any]:
+        state: dict[str, Any] = self._perform(markets.change_market, self.name, change)
+        return state
+
+
+class PairsControl:
+    """The pairs: `pairs["XBTUSD"]`, by any of their names."""
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+
+    def __getitem__(self, name: str) -> PairHandle:
+        pair: str = self._perform(markets.market, name)["pair"]
+        return PairHandle(self._perform, pair)
+
+
+class OrderHandle:
+    """One client's order, `orders[txid]`."""
+
+    def __init__(self, perform: Perform, txid: str) -> None:
+        self._perform = perform
+        self.txid = txid
+
+    def __repr__(self) -> str:
+        return f"<order {self.txid!r}>"
+
+    def state(self) -> dict[str, Any]:
+        """Its `status`, `vol` and `vol_exec`, with its `pair` and `account`."""
+        state: dict[str, Any] = self._perform(markets.order, self.txid)
+        return state
+
+    def fill(self, volume: str | float | None = None) -> dict[str, Any]:
+        """Let a counterparty trade with it at its price: `volume`, or all that is left; its state then.
+
+        Raises:
+            ControlError: it does not rest, or less of it is left (409).
+        """
+        body = {} if volume is None else {"volume": volume}
+        state: dict[str, Any] = self._perform(markets.fill_order, self.txid, body)
+        return state
+
+
+class OrdersControl:
+    """The clients' orders: `orders[txid]`."""
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+
+    def __getitem__(self, txid: str) -> OrderHandle:
+        self._perform(markets.order, txid)
+        return OrderHandle(self._perform, txid)
+
+
+class RestCounters(MutableMapping[str, str]):
+    """The REST call counters: key → points as decimal text. Deleting one puts it at zero.
+
+    Keys may be given by name or public key, and points as text or number, from 0 to what the account's tier allows.
+    """
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+
+    def __getitem__(self, name_or_key: str) -> str:
+        points: str = self._perform(counters.counter, name_or_key)
+        return points
+
+    def __setitem__(self, name_or_key: str, points: Any) -> None:
+        self._perform(counters.set_counters, {"rest": {name_or_key: points}})
+
+    def __delitem__(self, name_or_key: str) -> None:
+        self[name_or_key] = "0"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._all()
+
+    def clear(self) -> None:
+        """All to zero."""
+        self.patch(dict.fromkeys(self, 0))
+
+    def patch(self, points: Mapping[str, Any]) -> dict[str, str]:
+        """Set several, all or nothing; all of them as they are then.
+
+        Raises:
+            ControlError: there is no such key (404), or a counter can't stand there.
+        """
+        changed: dict[str, str] = self._perform(counters.set_counters, {"rest": points})["rest"]
+        return changed
+
+    def _all(self) -> dict[str, str]:
+        rest: dict[str, str] = self._perform(counters.counters)["rest"]
+        return rest
+
+
+class CountersControl:
+    """The rate counters. They count while the setting `rate_limits` is on.
+
+    Attributes:
+        rest: the REST call counter of each key: `counters.rest["full"] = 19`.
+    """
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+        self.rest = RestCounters(perform)
+
+    def state(self) -> dict[str, Any]:
+        """The answer of `GET /mock/counters`: `rest` by key, `trading` (empty yet), and the `api_keys` by name."""
+        state: dict[str, Any] = self._perform(counters.counters)
+        return state
+
+    def clear(self) -> None:
+        """All to zero."""
+        self._perform(counters.set_counters, {"clear": True})
 
 
 class JournalControl:

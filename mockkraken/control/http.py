@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mockkraken.control import counters, documents, markets, signing
 from mockkraken.control.errors import (
     INTERNAL,
     METHOD_NOT_ALLOWED,
@@ -53,6 +54,7 @@ CALLS: dict[str, dict[str, Call]] = {
         "PUT": Call(Control.replace_balances, "body"),
         "PATCH": Call(Control.set_balances, "body"),
     },
+    "/mock/accounts/{name:path}": {"GET": Call(Control.account), "PATCH": Call(Control.change_account, "body")},
     "/mock/keys": {"GET": Call(Control.keys), "POST": Call(Control.create_key, "body")},
     "/mock/keys/{key:path}/nonce": {"POST": Call(Control.set_nonce, "body")},
     "/mock/keys/{key:path}": {
@@ -60,6 +62,12 @@ CALLS: dict[str, dict[str, Call]] = {
         "PATCH": Call(Control.change_key, "body"),
         "DELETE": Call(Control.delete_key),
     },
+    "/mock/counters": {"GET": Call(counters.counters), "POST": Call(counters.set_counters, "body")},
+    "/mock/market/{pair:path}": {"GET": Call(markets.market), "POST": Call(markets.change_market, "body")},
+    "/mock/orders/{txid}/fill": {"POST": Call(markets.fill_order, "body")},
+    "/mock/orders/{txid}": {"GET": Call(markets.order)},
+    "/mock/openapi.json": {"GET": Call(documents.openapi)},
+    "/mock/signature": {"POST": Call(signing.signature, "body")},
     "/mock/journal": {"GET": Call(Control.journal, "query"), "DELETE": Call(Control.clear_journal)},
 }
 

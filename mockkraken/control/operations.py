@@ -170,6 +170,17 @@ class Control:
             exchange.set_balance(account, asset, units)
         return self._account_row(account)
 
+    def change_account(self, name: str, body: object) -> dict[str, Any]:
+        """Change an account's tier, and whether it may trade on margin."""
+        account, given = self._account(name), read(bodies.AccountChange, body)
+        if not account.client:
+            raise conflict("account", f"{name} is the exchange's own account, without a tier or margin to change")
+        if given.tier is not UNSET:
+            self.sandbox.venue.gate.change_tier(account, given.tier)
+        if given.margin is not UNSET:
+            account.margin = given.margin
+        return self._account_row(account)
+
     def balances(self, name: str) -> dict[str, str]:
         """An account's balances, what orders hold included."""
         return self._texts(self._account(name).balances)

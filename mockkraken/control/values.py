@@ -69,17 +69,26 @@ def amount(field: str, value: object, asset: Asset) -> int:
     Raises:
         ControlError: it is neither, or finer than the asset's decimals.
     """
+    found = units(field, value, asset.decimals)
+    if found < 0:
+        raise invalid(field, f"a balance is not below zero: {plain(value)}")
+    return found
+
+
+def units(field: str, value: object, places: int) -> int:
+    """A decimal text or a number, in units of 10**-places.
+
+    Raises:
+        ControlError: it is neither, or has more decimals.
+    """
     text = plain(value)
     if isinstance(text, int) and not isinstance(text, bool):
         text = str(text)
     if not isinstance(text, str):
         raise invalid(field, f'not an amount: {value!r}; give a decimal text like "1.5"')
     try:
-        units = decimals.parse(text, asset.decimals)
+        return decimals.parse(text, places)
     except decimals.TooManyDecimals as error:
-        raise invalid(field, f"{asset.id} is kept to {asset.decimals} decimals, {text} has more") from error
+        raise invalid(field, f"there are {places} decimals here, {text} has more") from error
     except decimals.NotADecimal as error:
         raise invalid(field, f'not an amount: {text[:60]!r}; give a decimal text like "1.5"') from error
-    if units < 0:
-        raise invalid(field, f"a balance is not below zero: {text}")
-    return units

@@ -18,7 +18,10 @@ from mockkraken.gate import nonce as nonces
 from mockkraken.gate import signature
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mockkraken.clock import Clock
+    from mockkraken.exchange.accounts import Account, Tier
     from mockkraken.gate.keys import Key, KeyRing
     from mockkraken.gate.permissions import Permission
     from mockkraken.settings import Settings
@@ -63,17 +66,24 @@ class Gate:
         clock: the sandbox's clock.
         settings: the sandbox's settings, read anew for each request.
         keys: the sandbox's keys.
+        accounts: the sandbox's accounts by name, for their tiers.
     """
 
-    def __init__(self, clock: Clock, settings: Settings, keys: KeyRing) -> None:
+    def __init__(self, clock: Clock, settings: Settings, keys: KeyRing, accounts: Mapping[str, Account]) -> None:
         self._clock = clock
         self._settings = settings
         self._keys = keys
+        self._accounts = accounts
 
-    def admit(self, credentials: Credentials, needs: Permission) -> Key:
-        """Check a private request and take its nonce; the key that it may act with.
+    def admit(self, credentials: Credentials, needs: Permission, cost: int) -> Key:
+        """Check a private request, take its nonce and charge its cost; the key that it may act with.
 
         Fills `credentials.key`, `.nonce` and `.scenario` as it goes, so that a refusal can be journalled in full.
+
+        Args:
+            credentials: what the request shows.
+            needs: the permission that its endpoint asks for.
+            cost: what the call adds to the key's REST call counter, in points.
 
         Raises:
             KrakenError: the first check that refuses; its `check` names it.
@@ -91,6 +101,8 @@ class Gate:
             raise
         key.last_used = now
         try:
+            if cost and self._settings.rate_limits == "on":
+                key.calls.charge(cost, self._accounts[key.account].tier, now)
             self._permitted(key, needs)
         except KrakenError as refusal:
             self._note(credentials, refusal)
@@ -105,6 +117,14 @@ class Gate:
         """
         if not self._settings.nonce_consumed_on_later_failure:
             key.nonce.undo()
+
+    def change_tier(self, account: Account, tier: Tier) -> None:
+        """Give an account another tier, which counts from now on: until now its keys' counters fell at the old pace."""
+        now = self._clock.now()
+        for key in self._keys.all():
+            if key.account == account.name:
+                key.calls.settle(account.tier, now)
+        account.tier = tier
 
     def _known(self, credentials: Credentials) -> Key:
         header = credentials.api_key

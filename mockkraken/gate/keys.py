@@ -11,6 +11,7 @@ from mockkraken.clock import SECOND
 from mockkraken.gate import permissions
 from mockkraken.gate.addresses import Allowlist
 from mockkraken.gate.nonce import LARGEST, NonceState
+from mockkraken.gate.ratelimits import CallCounter
 from mockkraken.gate.signature import Signer
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Key(msgspec.Struct, kw_only=True, eq=False):
     signer: Signer
     permissions: frozenset[str]
     nonce: NonceState
+    calls: CallCounter = msgspec.field(default_factory=CallCounter)
+    """Its REST call counter."""
     allowlist: Allowlist | None = None
     """From where it may be used; None: from everywhere."""
     valid_until: int | None = None

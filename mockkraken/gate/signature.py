@@ -36,8 +36,13 @@ class Signer:
             body: the raw body.
         """
         mac = self._keyed.copy()
-        mac.update(path + sha256(nonce.encode() + body).digest())
+        mac.update(message(path, nonce, body))
         return b2a_base64(mac.digest(), newline=False)
+
+
+def message(path: bytes, nonce: str, body: bytes) -> bytes:
+    """What the HMAC covers: the path, then the SHA-256 of nonce and body; arguments as of `Signer.signature`."""
+    return path + sha256(nonce.encode() + body).digest()
 
 
 def sign(secret: str, path: str, nonce: str, body: bytes) -> str:
@@ -52,8 +57,8 @@ def sign(secret: str, path: str, nonce: str, body: bytes) -> str:
     Raises:
         ValueError: as `Signer`.
     """
-    message = path.encode() + sha256(nonce.encode() + body).digest()
-    return base64.b64encode(hmac.digest(decode_secret(secret), message, "sha512")).decode()
+    signed = message(path.encode(), nonce, body)
+    return base64.b64encode(hmac.digest(decode_secret(secret), signed, "sha512")).decode()
 
 
 def decode_secret(secret: str) -> bytes:

@@ -26,6 +26,7 @@ from mockkraken.rest.rows import ledger_row, order_row, trade_row
 from mockkraken.rest.trading import trading_pair
 
 ORDERS_MAX, TRADES_MAX, LEDGERS_MAX = 50, 20, 20  # ids a query takes, kraken/40 §1.8, §1.11, §1.14
+ORDER_LIST_COST = 1  # of OpenOrders and ClosedOrders; [guess] kraken/10 §4.1, order_list_cost
 MONEY_DECIMALS = 4  # of TradeBalance and TradeVolume
 
 _OPEN: Final = "query-open-trades"
@@ -373,16 +374,63 @@ def _snake(name: str) -> str:
 
 
 ENDPOINTS = (
-    Private("Balance", balance, all_of("query-funds"), BalanceParams),
-    Private("BalanceEx", balance_ex, all_of("query-funds")),
-    Private("TradeBalance", trade_balance, all_of(_OPEN), TradeBalanceParams),
-    Private("OpenOrders", open_orders, all_of(_OPEN), OpenOrdersParams),
-    Private("ClosedOrders", closed_orders, all_of(_CLOSED), ClosedOrdersParams),
-    Private("QueryOrders", query_orders, any_of(_OPEN, _CLOSED), QueryOrdersParams),
-    Private("TradesHistory", trades_history, all_of(_CLOSED), TradesHistoryParams, cost=2),
-    Private("QueryTrades", query_trades, all_of(_CLOSED), QueryTradesParams),
-    Private("Ledgers", ledgers, all_of("query-ledger"), LedgersParams, cost=2),
-    Private("QueryLedgers", query_ledgers, all_of("query-ledger"), QueryLedgersParams, cost=2),
-    Private("TradeVolume", trade_volume, all_of("query-funds"), TradeVolumeParams),
-    Private("GetApiKeyInfo", get_api_key_info, ANY_KEY),
+    Private("Balance", balance, all_of("query-funds"), BalanceParams, summary="The account's balances"),
+    Private(
+        "BalanceEx",
+        balance_ex,
+        all_of("query-funds"),
+        summary="The account's balances, and what open orders hold of them",
+    ),
+    Private(
+        "TradeBalance",
+        trade_balance,
+        all_of(_OPEN),
+        TradeBalanceParams,
+        summary="The account's equity, collateral and free margin",
+    ),
+    Private(
+        "OpenOrders", open_orders, all_of(_OPEN), OpenOrdersParams, cost=ORDER_LIST_COST, summary="Orders that are open"
+    ),
+    Private(
+        "ClosedOrders",
+        closed_orders,
+        all_of(_CLOSED),
+        ClosedOrdersParams,
+        cost=ORDER_LIST_COST,
+        summary="Orders that have ended, in pages of 50",
+    ),
+    Private("QueryOrders", query_orders, any_of(_OPEN, _CLOSED), QueryOrdersParams, summary="Up to 50 orders by txid"),
+    Private(
+        "TradesHistory",
+        trades_history,
+        all_of(_CLOSED),
+        TradesHistoryParams,
+        cost=2,
+        summary="The account's trades, in pages of 50",
+    ),
+    Private("QueryTrades", query_trades, all_of(_CLOSED), QueryTradesParams, summary="Up to 20 trades by id"),
+    Private(
+        "Ledgers",
+        ledgers,
+        all_of("query-ledger"),
+        LedgersParams,
+        cost=2,
+        summary="The account's ledger, in pages of 50",
+    ),
+    Private(
+        "QueryLedgers",
+        query_ledgers,
+        all_of("query-ledger"),
+        QueryLedgersParams,
+        cost=2,
+        summary="Up to 20 ledger entries by id",
+    ),
+    Private(
+        "TradeVolume",
+        trade_volume,
+        all_of("query-funds"),
+        TradeVolumeParams,
+        summary="The account's volume of 30 days and its fees",
+    ),
+    Private("GetApiKeyInfo", get_api_key_info, ANY_KEY, summary="The properties of the key that asks"),
 )

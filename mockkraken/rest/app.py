@@ -198,7 +198,7 @@ class RestApp:
             headers.api_sign,
             call.remote,
         )
-        key = venue.gate.admit(credentials, endpoint.needs)
+        key = venue.gate.admit(credentials, endpoint.needs, endpoint.cost)
         try:
             read = params.read(endpoint.params, credentials.fields, named=True)
             return success(endpoint.handler(venue, Caller(key, venue.exchange.accounts[key.account]), read))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mockkraken.gate.permissions import Permission
     from mockkraken.gate.tokens import Tokens
     from mockkraken.journal.journal import Journal
-    from mockkraken.market import CalmMakers
+    from mockkraken.market import Makers
     from mockkraken.rest.rendered import Rendered
     from mockkraken.settings import Settings
 
@@ -28,7 +28,7 @@ class Venue(NamedTuple):
     settings: Settings
     catalog: Catalog
     exchange: Exchange
-    makers: CalmMakers
+    makers: Makers
     gate: Gate
     tokens: Tokens
     journal: Journal
@@ -47,17 +47,24 @@ class NoParams(msgspec.Struct):
 
 
 class Public(msgspec.Struct, frozen=True):
-    """A public endpoint, `GET /0/public/<name>`. The handler's result goes into the envelope as it is."""
+    """A public endpoint, `GET /0/public/<name>`. The handler's result goes into the envelope as it is.
+
+    `summary` says in one line what it is for; with `partial` an error may stand beside a result. The result's type
+    stands in rest/results.py under the endpoint's name.
+    """
 
     name: str
     handler: Callable[[Venue, Any], Any]
     params: type[msgspec.Struct] = NoParams
+    summary: str = ""
+    partial: bool = False
 
 
 class Private(msgspec.Struct, frozen=True):
     """A private endpoint, `POST /0/private/<name>`.
 
-    `needs` is the key's permission (kraken/10 §3.3), `cost` what a call adds to the key's counter (kraken/10 §4.1).
+    `needs` is the key's permission (kraken/10 §3.3), `cost` what a call adds to the key's counter (kraken/10 §4.1);
+    `summary` and the result's type as of Public.
     """
 
     name: str
@@ -65,6 +72,7 @@ class Private(msgspec.Struct, frozen=True):
     needs: Permission
     params: type[msgspec.Struct] = NoParams
     cost: int = 1
+    summary: str = ""
 
 
 class Partial(NamedTuple):

@@ -68,8 +68,27 @@ def get_websockets_token(venue: Venue, caller: Caller, _: NoParams) -> dict[str,
 
 
 ENDPOINTS = (
-    Private("AddOrder", add_order, all_of("modify-trades"), AddOrderParams, cost=0),
-    Private("CancelOrder", cancel_order, any_of("modify-trades", "close-trades"), CancelOrderParams, cost=0),
-    Private("CancelAll", cancel_all, any_of("modify-trades", "close-trades")),
-    Private("GetWebSocketsToken", get_websockets_token, all_of("create-ws-token")),
+    Private(
+        "AddOrder",
+        add_order,
+        all_of("modify-trades"),
+        AddOrderParams,
+        cost=0,
+        summary="Place an order, or only validate it",
+    ),
+    Private(
+        "CancelOrder",
+        cancel_order,
+        any_of("modify-trades", "close-trades"),
+        CancelOrderParams,
+        cost=0,
+        summary="Cancel orders by txid, userref or cl_ord_id",
+    ),
+    Private("CancelAll", cancel_all, any_of("modify-trades", "close-trades"), summary="Cancel every open order"),
+    Private(
+        "GetWebSocketsToken",
+        get_websockets_token,
+        all_of("create-ws-token"),
+        summary="A token for the private WebSocket",
+    ),
 )

@@ -9,17 +9,47 @@ from urllib.parse import urlencode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockkraken.control.bodies import ClockMove, JournalQuery, KeyChange, NewAccount, NewKey, NonceState, Reset
+from mockkraken.control.bodies import (
+    Book,
+    ClockMove,
+    Counters,
+    Fill,
+    JournalQuery,
+    KeyChange,
+    MarketChange,
+    NewAccount,
+    NewKey,
+    NonceState,
+    Reset,
+    Trade,
+)
 from mockkraken.control.http import CALLS, control_app
 from mockkraken.control.operations import Control
 from mockkraken.sandbox import Sandbox
 
-STRUCTS = (ClockMove, JournalQuery, KeyChange, NewAccount, NewKey, NonceState, Reset)
+STRUCTS = (
+    *(Book, ClockMove, Counters, Fill, JournalQuery, KeyChange, MarketChange),
+    *(NewAccount, NewKey, NonceState, Reset, Trade),
+)
 MEMBERS = sorted({name for struct in STRUCTS for name in struct.__struct_fields__})
 TEXTS = st.one_of(
     st.text(max_size=40),
     st.sampled_from(
-        ["main", "full", "all", "house", "query-funds", "10.0.0.0/8", "15m", "-1", "1e9", "2026-01-01T00:00:00Z"]
+        [
+            "main",
+            "full",
+            "all",
+            "house",
+            "query-funds",
+            "10.0.0.0/8",
+            "15m",
+            "-1",
+            "1e9",
+            "buy",
+            "walk",
+            "-5%",
+            "2026-01-01T00:00:00Z",
+        ]
     ),
 )
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.integers(-5, 2**65), st.floats(), TEXTS)
@@ -32,7 +62,7 @@ BODIES = st.one_of(
     JSON.map(lambda value: json.dumps(value).encode()),
     st.dictionaries(NAMES, JSON, max_size=4).map(lambda value: json.dumps(value).encode()),
 )
-PARTS = st.one_of(st.sampled_from(["main", "second", "house", "full", "windowed", "a/b"]), TEXTS)
+PARTS = st.one_of(st.sampled_from(["main", "second", "house", "full", "windowed", "a/b", "XBTUSD"]), TEXTS)
 SANDBOX = Sandbox(start=1767225600 * 10**9)
 APP = control_app(Control(SANDBOX))
 

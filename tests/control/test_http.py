@@ -600,7 +600,7 @@ def test_unknown_paths(browser, path):
 
 
 def test_unknown_methods_and_what_is_allowed_instead(browser):
-    answer = browser.mock("PUT", "/accounts/main/balances/")
+    answer = browser.mock("PUT", "/settings/")
     assert answer.refusal == (404, "unknown", None)
     answer = browser.mock("DELETE", "/accounts/main/balances")
     assert answer.refusal == (405, "method_not_allowed", None)

@@ -10,6 +10,7 @@ import pytest
 
 from mockkraken.clock import SECOND, Clock
 from mockkraken.errors import KrakenError
+from mockkraken.exchange import Account
 from mockkraken.gate.gate import Credentials, Gate
 from mockkraken.gate.keys import Key, KeyRing
 from mockkraken.gate.permissions import ANY_KEY, CODES, Permission
@@ -38,10 +39,10 @@ class Bot:
         }
         return Credentials(**(shown | faults))
 
-    def send(self, credentials: Credentials, needs: Permission = ANY_KEY) -> str:
+    def send(self, credentials: Credentials, needs: Permission = ANY_KEY, cost: int = 1) -> str:
         self.last, self.refusal = credentials, None
         try:
-            key = self.gate.admit(credentials, needs)
+            key = self.gate.admit(credentials, needs, cost)
         except KrakenError as refusal:
             self.refusal = refusal
             return refusal.message
@@ -69,7 +70,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings()
+    return Settings(rate_limits="off")  # what is tested here is not how much, but whether at all
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def ring() -> KeyRing:
 
 @pytest.fixture
 def gate(clock: Clock, settings: Settings, ring: KeyRing) -> Gate:
-    return Gate(clock, settings, ring)
+    return Gate(clock, settings, ring, {"main": Account("main")})
 
 
 @pytest.fixture

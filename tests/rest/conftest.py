@@ -12,6 +12,7 @@ import pytest
 from mockkraken.clock import SECOND
 from mockkraken.gate.signature import sign
 from mockkraken.sandbox import Sandbox
+from mockkraken.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -157,7 +158,8 @@ def client_of() -> Callable[[Sandbox, str], Client]:
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox(start=START)
+    # At a frozen clock no call would ever be forgotten, and answers are what is tested here.
+    return Sandbox(settings=Settings(rate_limits="off"), start=START)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from mockkraken.gate.permissions import CODES
 from mockkraken.rest.app import ENDPOINTS, path_of
 from mockkraken.rest.endpoint import Private
 from mockkraken.sandbox import Sandbox
+from mockkraken.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -295,7 +296,7 @@ options = st.fixed_dictionaries({}, optional={name: st.sampled_from(texts) for n
 @settings(CALM, max_examples=60)
 @given(requests=st.lists(calls(), min_size=1, max_size=12), chosen=options)
 def test_calls(client_of: Callable[[Sandbox, str], Client], requests: list[Request], chosen: dict[str, Any]) -> None:
-    sandbox = Sandbox(start=START)
+    sandbox = Sandbox(settings=Settings(rate_limits="off"), start=START)
     sandbox.settings.patch(chosen)
     clients = [client_of(sandbox, "full"), client_of(sandbox, "second")]
     before = assets(sandbox)
@@ -312,7 +313,7 @@ def test_calls(client_of: Callable[[Sandbox, str], Client], requests: list[Reque
 def test_a_long_day(client_of: Callable[[Sandbox, str], Client], seed: int) -> None:
     """Two accounts and the makers, hundreds of orders in each other's way, most of what they own at stake."""
     rng = random.Random(seed)
-    sandbox = Sandbox(start=START)
+    sandbox = Sandbox(settings=Settings(rate_limits="off"), start=START)
     clients = [client_of(sandbox, "full"), client_of(sandbox, "second")]
     before = assets(sandbox)
     placed: list[str] = []
@@ -393,7 +394,7 @@ def test_anything_at_all(
     chosen: dict[str, Any],
     agent: bool,
 ) -> None:
-    sandbox = Sandbox(start=START)
+    sandbox = Sandbox(settings=Settings(rate_limits="off"), start=START)
     sandbox.settings.patch(chosen | {"require_user_agent": agent})
     before = assets(sandbox)
     assert proper(sandbox.rest.answer(scope_of(verb, path, query, headers), body))
@@ -413,7 +414,7 @@ def test_any_body_with_a_good_signature(
     client_of: Callable[[Sandbox, str], Client], path: bytes, body: bytes, nonce: str, kind: bytes
 ) -> None:
     """Signed for the nonce that stands in front, whatever follows it."""
-    sandbox = Sandbox(start=START)
+    sandbox = Sandbox(settings=Settings(rate_limits="off"), start=START)
     kraken = client_of(sandbox, "full")
     for written in (b"nonce=" + quote(nonce).encode() + b"&" + body, body):
         signed = kraken.signed(path.decode(), nonce, written, kind.decode())
@@ -424,7 +425,7 @@ def test_any_body_with_a_good_signature(
 
 def test_the_permissions_of_a_key_never_break_an_answer(client_of: Callable[[Sandbox, str], Client]) -> None:
     """Every private endpoint with every single permission, and without any field."""
-    sandbox = Sandbox(start=START)
+    sandbox = Sandbox(settings=Settings(rate_limits="off"), start=START)
     for code in CODES:
         sandbox.keys.create("main", code, now=START, permissions=[code])
         client = client_of(sandbox, code)

@@ -104,7 +104,7 @@ def test_a_market_order_fills_and_all_accounts_of_it_agree(kraken: Client, sandb
         f'{{"ordertxid":"{txid}","postxid":"TKH2SE-M7IF5-CFI7LT","pair":"XXBTZUSD","aclass":"forex",'
         '"time":1767225601.623456,"type":"buy","ordertype":"market","tradeordertype":"market","price":"68342.40000",'
         '"cost":"8406.11520","fee":"33.62446","vol":"0.12300000","margin":"0.00000","leverage":"0","misc":"",'
-        '"trade_id":2,"maker":false'
+        '"trade_id":1000001,"maker":false'
     )
     with_ledgers = f'{row},"ledgers":["{coins}","{dollars}"]}}'
     assert history.body == ok(f'{{"trades":{{"{trade}":{with_ledgers}}},"count":1}}')
@@ -131,7 +131,7 @@ def test_a_market_order_fills_and_all_accounts_of_it_agree(kraken: Client, sandb
         "b",
         "m",
         "",
-        2,
+        1_000_001,
     ]
 
 
@@ -188,7 +188,7 @@ def test_a_sweep_through_the_book_is_one_trade_of_many_fills(kraken: Client, san
     assert [row["vol"] for row in rows] == [f"{volume:.8f}" for volume in volumes]
     assert [row["cost"] for row in rows] == [f"{cost:.5f}" for cost in costs]
     assert [row["fee"] for row in rows] == [f"{fee:.5f}" for fee in fees]
-    assert [row["trade_id"] for row in rows] == [2, 3, 4]
+    assert [row["trade_id"] for row in rows] == [1_000_001, 1_000_002, 1_000_003]
 
     joined = kraken.call("TradesHistory", ledgers="true")
     ((trade, row),) = joined["trades"].items()
@@ -197,7 +197,7 @@ def test_a_sweep_through_the_book_is_one_trade_of_many_fills(kraken: Client, san
     assert (row["cost"], row["fee"]) == (f"{sum(costs):.5f}", f"{sum(fees):.5f}")
     assert row["vol"] == f"{total:.8f}"
     assert row["price"] == places(str(sum(costs) / total), 5)
-    assert row["trade_id"] == 2
+    assert row["trade_id"] == 1_000_001
     assert row["ledgers"] == [entry for fill in rows for entry in fill["ledgers"]]
 
     order = kraken.row(txid)
