@@ -1,16 +1,71 @@
-"""The command line: `mockkraken serve`, `mockkraken version`."""
+"""The command line: `mockkraken serve`, `exec`, `health`, `version`."""
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mockkraken.config import Options
     from mockkraken.server import MockKraken
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+# What shells say of a command that is not there, or there and no program.
+_NOT_FOUND = 127
+_NOT_EXECUTABLE = 126
+
+# What they take is checked by mockkraken.config, alike for flags, environment and file.
+_FLAGS = (
+    click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1]"),
+    click.option("--port", metavar="PORT", help="0: a free one.  [default: serve 8123, exec 0]"),
+    click.option("--config", metavar="FILE", help="A TOML file with any of these options, and every other setting."),
+    click.option(
+        "--seed",
+        metavar="N",
+        help="All randomness comes from it: same seed, same clock, same requests, same answers.  [default: 0]",
+    ),
+    click.option(
+        "--clock",
+        metavar="TIME",
+        help="Freeze the clock there (2026-01-01T00:00:00Z, or unix seconds).  [default: it runs]",
+    ),
+    click.option(
+        "--market", metavar="calm|walk|static", help="How the simulated market makers behave.  [default: walk]"
+    ),
+    click.option("--rate-limits", metavar="on|off", help="Whether too many calls are refused.  [default: on]"),
+    click.option(
+        "--control-token",
+        metavar="TOKEN",
+        help="What calls to /mock must bring as 'Authorization: Bearer TOKEN'. Needed to listen beyond this machine.",
+    ),
+    click.option(
+        "--dialect",
+        metavar="documented|observed",
+        help="Which side to take where Kraken's documentation and live traffic disagree.  [default: documented]",
+    ),
+    click.option(
+        "--log-format", metavar="text|json", help="Log each request on stderr, a line each.  [default: no log]"
+    ),
+    click.option(
+        "--print-env",
+        is_flag=True,
+        default=None,
+        help="Print a program's environment as export lines: serve in place of its banner, exec on stderr.",
+    ),
+)
+
+
+def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_FLAGS):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings=_CONTEXT, invoke_without_command=True)
@@ -22,72 +77,81 @@ def commands(context: click.Context) -> None:
 
 
 @commands.command()
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
-@click.option(
-    "--port", default=8123, show_default=True, type=click.IntRange(0, 65535), metavar="PORT", help="0: a free one."
-)
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(-(2**63), 2**63 - 1),
-    metavar="N",
-    help="All randomness comes from it: same seed, same clock, same requests, same answers.",
-)
-@click.option(
-    "--clock", metavar="TIME", help="Freeze the clock there (2026-01-01T00:00:00Z, or unix seconds). Default: it runs."
-)
-@click.option(
-    "--dialect",
-    default="documented",
-    show_default=True,
-    type=click.Choice(["documented", "observed"]),
-    help="Which side to take where Kraken's documentation and live traffic disagree.",
-)
-@click.option(
-    "--control-token",
-    metavar="TOKEN",
-    help="What calls to /mock must bring as 'Authorization: Bearer TOKEN'. Needed to listen beyond this machine.",
-)
-def serve(host: str, port: int, seed: int, clock: str | None, dialect: str, control_token: str | None) -> None:
+@_server_options
+def serve(**flags: Any) -> None:
     """Run the server until SIGINT (Ctrl-C) or SIGTERM.
 
     Everything is kept in memory and gone at the end. The last line printed begins with "mockkraken ready" and says
     where the server is and what its default key is.
+
+    Each option may also come from the environment (MOCKKRAKEN_PORT for --port), or by its name from the config file
+    (port = 8123); so may every setting that has no flag. A flag goes before the environment, and that before the file.
     """
-    import os
     import signal
 
-    from mockkraken.server import BindError, MockKraken
-
-    # The interpreter itself writes to the pipe, whatever this thread is about to do: a handler in Python would wait for
-    # the read to return that waits for the handler, if the signal came just before the read began.
-    waiting, ended = os.pipe()
-    os.set_blocking(ended, False)
-    signal.set_wakeup_fd(ended)
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        signal.signal(number, lambda *_: None)
-    try:
-        kraken = MockKraken(
-            seed,
-            clock,
-            dialect,  # type: ignore[arg-type]  # click has checked it
-            host,
-            port,
-            control_token=control_token,
-        )
-        kraken.start()
-    except (BindError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
-    try:
-        click.echo(_banner(kraken))
+    wakeups = _signals_to_pipe(signal.SIGINT, signal.SIGTERM)
+    options = _gathered(flags)
+    with _server(options) as kraken:
+        click.echo("\n".join(_exports(kraken)) if options.print_env else _banner(kraken, options))
+        click.echo(_ready(kraken))
         sys.stdout.flush()
-        os.read(waiting, 1)
-    finally:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)  # one is enough: the end must not be cut short
-        kraken.stop()
+        os.read(wakeups, 1)
+
+
+@commands.command("exec", context_settings={"allow_interspersed_args": False})
+@_server_options
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- CMD [ARG]...")
+def execute(command: tuple[str, ...], **flags: Any) -> int:
+    """Run CMD beside a server of its own, and exit with CMD's status.
+
+    CMD gets KRAKEN_API_KEY, KRAKEN_API_SECRET, KRAKEN_SECRET_KEY, KRAKEN_REST_URL, KRAKEN_WS_URL, KRAKEN_WS_AUTH_URL
+    and MOCKKRAKEN_URL in its environment, and what it reads and prints is left alone. The server takes a free port
+    unless one is given, and ends with CMD. Options come from the same places as those of `mockkraken serve`.
+    """
+    import signal
+
+    if not command:
+        raise click.UsageError("there is no command to run: mockkraken exec [OPTIONS] -- CMD [ARG]...")
+    # One that is ignored already, as a shell does for what it starts in the background, stays so for CMD too.
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    if sys.platform != "win32":
+        numbers.append(signal.SIGCHLD)
+    wakeups = _signals_to_pipe(*numbers)
+    options = _gathered(flags, port=0)
+    with _server(options) as kraken:
+        if options.print_env:
+            click.echo("\n".join(_exports(kraken)), err=True)
+        return _run(command, {**os.environ, **kraken.environment()}, wakeups)
+
+
+@commands.command()
+@click.option(
+    "--url",
+    envvar="MOCKKRAKEN_URL",
+    default="http://127.0.0.1:8123",
+    show_default=True,
+    metavar="URL",
+    help="Where the server is; also MOCKKRAKEN_URL.",
+)
+@click.option(
+    "--control-token",
+    envvar="MOCKKRAKEN_CONTROL_TOKEN",
+    metavar="TOKEN",
+    help="What the server was given by that name; also MOCKKRAKEN_CONTROL_TOKEN.",
+)
+def health(url: str, control_token: str | None) -> int:
+    """Ask a server whether it works: exit status 0 if it does, 1 if not."""
+    from mockkraken import health as asking
+
+    try:
+        version = asking.ask(url, control_token)
+    except asking.BadAddress as error:
+        raise click.UsageError(str(error)) from error
+    except asking.Unhealthy as error:
+        click.echo(f"mockkraken: {error}", err=True)
+        return 1
+    click.echo(f"mockkraken {version} is up at {url}")
+    return 0
 
 
 @commands.command()
@@ -98,8 +162,114 @@ def version() -> None:
     click.echo(f"mockkraken {__version__}")
 
 
-def _banner(kraken: MockKraken) -> str:
+def _gathered(flags: dict[str, Any], **defaults: int) -> Options:
+    from mockkraken.config import ConfigError, gather
+
+    try:
+        return gather(flags, os.environ, **defaults)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def _server(options: Options) -> Iterator[MockKraken]:
+    """A server that runs while the block does; its end is not cut short by another signal."""
+    import signal
+
+    from mockkraken.server import BindError, MockKraken
+
+    log = None
+    try:
+        kraken = MockKraken(
+            clock=options.clock,
+            host=options.host,
+            port=options.port,
+            control_token=options.control_token,
+            **options.settings,
+        )
+        # Whoever has closed stderr wants no log; its number may belong to something else by now.
+        if options.log_format is not None and sys.stderr is not None:
+            from mockkraken.request_log import RequestLog
+
+            log = RequestLog(options.log_format, sys.stderr.fileno())
+            kraken.on_record(log.add)
+        kraken.start()
+    except (BindError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        yield kraken
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        kraken.stop()
+        if log is not None:
+            log.close()
+
+
+def _signals_to_pipe(*numbers: int) -> int:
+    """From now on these signals do nothing but put their number into a pipe; the end to read from."""
+    import signal
+
+    # The interpreter itself writes to the pipe, whatever this thread is about to do: a handler in Python would wait for
+    # the read to return that waits for the handler, if the signal came just before the read began.
+    waiting, ended = os.pipe()
+    os.set_blocking(ended, False)
+    signal.set_wakeup_fd(ended)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    return waiting
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], wakeups: int) -> int:
+    """Run the command and pass signals on to it; its exit status, as a shell would give it."""
+    import signal
+    import subprocess
+
+    try:
+        # It also gets the open files that we were started with: a shell's <(...), make's job server.
+        child = subprocess.Popen(command, env=environment, close_fds=False)
+    except OSError as error:
+        click.echo(f"mockkraken: can't run {command[0]}: {error.strerror or error}", err=True)
+        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+    if sys.platform == "win32":
+        return child.wait()
+    while child.poll() is None:
+        number = os.read(wakeups, 1)[0]
+        if number == signal.SIGTERM or (number == signal.SIGINT and not _in_front_of_terminal()):
+            child.send_signal(number)
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+
+def _in_front_of_terminal() -> bool:
+    """Whether Ctrl-C reaches us, and so the command that we run, from the terminal."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def _exports(kraken: MockKraken) -> list[str]:
+    from shlex import quote
+
+    return [f"export {name}={quote(value)}" for name, value in kraken.environment().items()]
+
+
+def _ready(kraken: MockKraken) -> str:
+    url = kraken.url
+    ws = url.replace("http", "ws", 1)
+    return f"mockkraken ready http={url} ws={ws} key={kraken.api_key} secret={kraken.api_secret}"
+
+
+def _banner(kraken: MockKraken, options: Options) -> str:
     url, key, secret = kraken.url, kraken.api_key, kraken.api_secret
+    # The token itself stays out of terminals and logs.
+    token = ' -H "Authorization: Bearer $MOCKKRAKEN_CONTROL_TOKEN"' if options.control_token else ""
     return f"""\
 mockkraken: a simulated Kraken. Nothing here is real, and Ctrl-C ends it.
 
@@ -111,7 +281,7 @@ mockkraken: a simulated Kraken. Nothing here is real, and Ctrl-C ends it.
 Ready to paste:
 
   curl '{url}/0/public/Ticker?pair=XBTUSD'
-  curl {url}/mock/clock -d '{{"advance": "1h"}}'
+  curl{token} {url}/mock/clock -d '{{"advance": "1h"}}'
 
   # krakenex
   k = krakenex.API("{key}", "{secret}")
@@ -120,8 +290,7 @@ Ready to paste:
   # ccxt
   exchange = ccxt.kraken({{"apiKey": "{key}", "secret": "{secret}"}})
   exchange.urls["api"]["public"] = exchange.urls["api"]["private"] = "{url}"
-
-mockkraken ready http={url} ws={url.replace("http", "ws", 1)} key={key} secret={secret}"""
+"""
 
 
 def main() -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,6 +53,9 @@ class Journal:
     Args:
         size: how many requests are kept (setting `journal_size`).
         sandbox: the sandbox's name, shown in each record.
+
+    Attributes:
+        on_record: called with each new record, as the journal shows it.
     """
 
     def __init__(self, size: int, sandbox: str = "default") -> None:
@@ -61,6 +65,7 @@ class Journal:
         # Few clients send many requests: what is read anew from each (its address, its User-Agent) is kept once.
         self._texts: dict[str, str] = {}
         self._cleared = 0  # number of the newest record when the journal was last cleared
+        self.on_record: list[Callable[[dict[str, Any]], None]] = []
 
     def __len__(self) -> int:
         return len(self._records)
@@ -133,6 +138,10 @@ class Journal:
             )
         )
         self._last += 1
+        if self.on_record:
+            shown = self._shown(self._last, self._records[-1])
+            for listener in self.on_record:
+                listener(shown)
         return self._last
 
     def records(

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -79,3 +85,79 @@ def kraken(server: MockKraken) -> MockKraken:
 @pytest.fixture
 def browser(kraken: MockKraken) -> Browser:
     return Browser(kraken)
+
+
+Process = subprocess.Popen[str]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Started = Callable[..., AbstractContextManager[Process]]
+Serving = Callable[..., AbstractContextManager[tuple[Process, list[str]]]]
+
+
+def clean(**more: str) -> dict[str, str]:
+    """This process's environment, without what others have set for mockkraken, and with `more`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MOCKKRAKEN_")} | more
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs the command to its end; takes its arguments, `given` for its stdin, and its environment."""
+
+    def run(*arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mockkraken.cli", *arguments]
+        return subprocess.run(
+            command, input=given, capture_output=True, text=True, timeout=20, check=False, env=clean(**environment)
+        )
+
+    return run
+
+
+@pytest.fixture
+def started() -> Started:
+    """Starts the command in a session of its own; the end of the block is the end of all that is in it."""
+
+    @contextmanager
+    def started(*arguments: str, before: tuple[str, ...] = (sys.executable,), **environment: str) -> Iterator[Process]:
+        process = subprocess.Popen(
+            [*before, "-m", "mockkraken.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean(**environment),
+            start_new_session=True,
+        )
+
+        def kill() -> None:
+            # What it has started keeps its pipes open, and would be waited for.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+        # A test that waits for a line which does not come finds the end of the output, and fails.
+        too_long = threading.Timer(20, kill)
+        too_long.start()
+        try:
+            yield process
+        finally:
+            too_long.cancel()
+            kill()
+            process.communicate()
+
+    return started
+
+
+@pytest.fixture
+def serving(started: Started) -> Serving:
+    """A server in a process of its own, and the lines that it has printed up to the ready line."""
+
+    @contextmanager
+    def serving(*arguments: str, **environment: str) -> Iterator[tuple[Process, list[str]]]:
+        with started("serve", "--port", "0", *arguments, **environment) as process:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line.rstrip("\n"))
+                if line.startswith("mockkraken ready "):
+                    break
+            yield process, lines
+
+    return serving
