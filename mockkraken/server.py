@@ -16,10 +16,9 @@ from mockkraken.control.client import (
     CountersControl,
     JournalControl,
     KeysControl,
-    OrdersControl,
-    PairsControl,
     SettingsControl,
 )
+from mockkraken.control.market_client import OrdersControl, PairsControl
 from mockkraken.control.operations import Control
 from mockkraken.sandbox import Sandbox
 from mockkraken.settings import Settings

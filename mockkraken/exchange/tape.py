@@ -14,6 +14,7 @@ import msgspec
 from mockkraken.clock import DAY, LATEST, MINUTE
 from mockkraken.exchange.orders import Side
 
+KEPT = 100_000  # prints since the market was first looked at; older ones live on in the candles
 PAST_IDS = 1_000_000  # the trade_id of the newest print of a past; counting downward, its length need not be known
 _TIME = attrgetter("time")
 
@@ -99,7 +100,9 @@ class Tape:
 
     def __init__(self) -> None:
         self.prints: list[Print] = []
-        """Since the market was first looked at."""
+        """The last ones since the market was first looked at."""
+        self.count = 0
+        """How many there were since."""
         self._minutes: dict[int, Candle] = {}
         self._past: Callable[[int], Past] = lambda _: _NO_PAST
         self._past_close: int | None = None
@@ -132,7 +135,10 @@ class Tape:
         if prints:
             time = max(time, prints[-1].time + 1)
         before = 0 if self._past_close is None else PAST_IDS
-        printed = Print(before + len(prints) + 1, time, price, volume, side, ordertype)
+        self.count += 1
+        printed = Print(before + self.count, time, price, volume, side, ordertype)
+        if len(prints) >= KEPT + KEPT // 10:
+            del prints[: KEPT // 10]
         prints.append(printed)
         minute = time - time % MINUTE
         candle = self._minutes.get(minute)
@@ -156,7 +162,7 @@ class Tape:
         return prints
 
     def after(self, time: int, count: int) -> list[Print]:
-        """The first `count` trades after `time`, oldest first."""
+        """The first `count` trades after `time`, oldest first; those that are no longer kept are passed over."""
         past = self._past(time)
         first = bisect_right(past.times, time)
         found = past.prints(first, min(first + count, len(past.times)))
@@ -231,5 +237,9 @@ class Tape:
         live = bisect_left(self.prints, time, key=_TIME)
         if live:
             return self.prints[live - 1].price
+        if self.count > len(self.prints):
+            for minute, candle in reversed(self._minutes.items()):
+                if minute < time:
+                    return candle.close
         earlier = bisect_left(past.times, time)
         return past.prices[earlier - 1] if earlier else None

@@ -32,7 +32,8 @@ Model = Literal["calm", "walk", "static"]
 
 STEP = SECOND  # of the walk, while the clock runs as the machine's
 STEPS_A_LEAP = 1000  # at most, when the clock leaps: a month passes in seconds
-STEPS_A_SECOND = 10  # of the machine's, at most, when the clock is scaled
+ALL_STEPS_A_LEAP = 4000  # ... and at most, over all markets
+ALL_STEPS_A_SECOND = 100  # of the machine's, at most, however many walk and however fast the clock runs
 TAKERS_REACH = 200  # Takers go no further than 1/TAKERS_REACH of the price into the book.
 WIDEST = 100  # The spread is never more than 1/WIDEST of the price, unless the tick is.
 
@@ -91,6 +92,7 @@ class Makers:
         self._model: Model = model
         self._largest = largest
         self._desks: dict[str, _Desk] = {}
+        self._walking: set[str] = set()
         exchange.events.opened.append(self._open)
         exchange.events.book.append(self._notice)
         exchange.events.settled.append(self._refill)
@@ -327,14 +329,25 @@ class Makers:
         """Let the walk's next step come when it is time for it, or not at all."""
         when = None
         if desk.model == "walk" and not desk.paused and desk.top is not None:
-            clock = self._clock
-            pause = max(STEP, clock.leap // STEPS_A_LEAP, int(clock.scale * SECOND) // STEPS_A_SECOND)
-            when = desk.walked + pause
+            self._walking.add(desk.market.pair.id)
+            when = desk.walked + self._pause()
+        else:
+            self._walking.discard(desk.market.pair.id)
         if desk.timer is not None:
             if desk.timer.when == when:
                 return
             desk.timer.cancel()
         desk.timer = None if when is None else self._clock.call_at(when, partial(self._walk, desk))
+
+    def _pause(self) -> int:
+        """The time between two steps of a market, ns."""
+        clock, walking = self._clock, len(self._walking)
+        return max(
+            STEP,
+            clock.leap // STEPS_A_LEAP,
+            clock.leap * walking // ALL_STEPS_A_LEAP,
+            int(clock.scale * SECOND) * walking // ALL_STEPS_A_SECOND,
+        )
 
     def _walk(self, desk: _Desk) -> None:
         """A step: the middle goes where the path goes, and somebody trades."""

@@ -164,7 +164,7 @@ def _ticker_row(venue: Venue, pair: Pair, now: int) -> msgspec.Raw:
             ("glance", pair.id), version, lambda: _ticker(pair, venue.makers.glance(pair), now)
         )
     shown = Glance(market.book.best_bid, market.book.best_ask, market.tape)
-    known = (market.book.version, len(market.tape.prints), now // SECOND)
+    known = (market.book.version, market.tape.count, now // SECOND)
     return venue.rendered.answer(("ticker", pair.id), known, lambda: _ticker(pair, shown, now))
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
@@ -132,3 +133,25 @@ def test_pages_lose_no_trade_and_show_none_twice(
         cursor = page[-1].time
     assert tuples(paged) == tuples(naive)
     assert tape.after(LATEST, count) == []
+
+
+def test_a_long_tape_forgets_single_prints_and_no_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Tape()
+    rows = [(START + index * MINUTE // 3, 10 + index % 7, 1 + index % 5) for index in range(400)]
+    for row in rows:
+        whole.append(*row, "buy", "limit")
+    monkeypatch.setattr("mockkraken.exchange.tape.KEPT", 100)
+    tape = Tape()
+    for row in rows:
+        tape.append(*row, "buy", "limit")
+    assert 100 <= len(tape.prints) <= 110
+    assert tape.count == 400
+    assert [row.trade_id for row in tape.newest(2)] == [399, 400]
+    assert tape.after(0, 1000) == tape.prints
+    for first in (START - 10 * MINUTE, START + 20 * MINUTE, START + 200 * MINUTE):
+        candles = [
+            list(map(structs.astuple, each.candles(MINUTE, first, START + 210 * MINUTE))) for each in (tape, whole)
+        ]
+        assert candles[0] == candles[1]
+    totals = [each.since(START) for each in (tape, whole)]
+    assert structs.astuple(totals[0]) == structs.astuple(totals[1])

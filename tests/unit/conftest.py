@@ -169,7 +169,7 @@ class Pit:
         request = OrderRequest(
             ordertype="market" if price is None else "limit",
             type=side,
-            volume=f"{volume / 10**pair.lot_decimals:.{pair.lot_decimals}f}",
+            volume=decimals.fmt(volume, pair.lot_decimals),
             price=None if price is None else pair.price_text(price),
         )
         return self.exchange.submit(self.exchange.prepare(who, pair, request))

@@ -161,7 +161,8 @@ class TestMove:
         main, side = rich(pit, market, pit.main), "buy" if up else "sell"
         across = pit.book(market)[1 if up else 0]
         order = pit.enter(main, market, side, sum(volume for _, volume in across[:5]) + 10**8, across[4][0])
-        pit.makers.move(market, across[0][0] * 2 if up else across[0][0] // 2)
+        tick = market.pair.tick
+        pit.makers.move(market, across[0][0] * 2 if up else across[0][0] // tick // 2 * tick)
         assert (order.status, order.remaining) == ("open", 10**8)
         check(pit, market)
         before = pit.book(market)
