@@ -1,4 +1,4 @@
-"""Markets and orders as Python objects: what `MockKraken` offers as `pairs` and `orders`, in the manner of client.py."""
+"""Markets and orders as Python objects: what `MockKraken` offers as `pairs` and `orders`, as client.py has the rest."""
 
 from __future__ import annotations
 
