@@ -11,7 +11,7 @@ from msgspec import structs
 from mockkraken import MockKraken
 from mockkraken.catalog import Catalog
 from mockkraken.clock import DAY, HOUR, LATEST, MINUTE, SECOND
-from mockkraken.market.makers import ALL_STEPS_A_LEAP, ALL_STEPS_A_SECOND, STEPS_A_LEAP
+from mockkraken.market.makers import ALL_STEPS_A_SECOND, STEPS_A_LEAP
 
 if TYPE_CHECKING:
     from conftest import Pit
