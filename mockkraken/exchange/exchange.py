@@ -106,14 +106,12 @@ class Exchange:
         market.pair = pair
         return market
 
-    def quote(
-        self, market: Market, side: Side, price: int, volume: int, txid: str, *, time: int | None = None
-    ) -> Order:
+    def quote(self, market: Market, side: Side, price: int, volume: int, txid: str) -> Order:
         """Rest an order of the house, as its market makers do; it must not cross.
 
-        No command of a client's: nothing is checked, held or told but the book. `time` (ns) is now, or before.
+        No command of a client's: nothing is checked, held or told but the book.
         """
-        now = self._clock.now() if time is None else time
+        now = self._clock.now()
         order = Order(
             account=self.house,
             market=market,
