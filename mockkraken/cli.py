@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from mockkraken.version import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -69,6 +71,7 @@ def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group(context_settings=_CONTEXT, invoke_without_command=True)
+@click.version_option(__version__, message="mockkraken %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> None:
     """A simulated Kraken exchange for tests: same API, same refusals, no real money and no internet."""
@@ -113,7 +116,10 @@ def execute(command: tuple[str, ...], **flags: Any) -> int:
     if not command:
         raise click.UsageError("there is no command to run: mockkraken exec [OPTIONS] -- CMD [ARG]...")
     # One that is ignored already, as a shell does for what it starts in the background, stays so for CMD too.
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32":
+        numbers.append(signal.SIGHUP)
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     if sys.platform != "win32":
         numbers.append(signal.SIGCHLD)
     wakeups = _signals_to_pipe(*numbers)
@@ -121,7 +127,10 @@ def execute(command: tuple[str, ...], **flags: Any) -> int:
     with _server(options) as kraken:
         if options.print_env:
             click.echo("\n".join(_exports(kraken)), err=True)
-        return _run(command, {**os.environ, **kraken.environment()}, wakeups)
+        environment = {**os.environ, **kraken.environment()}
+        if options.control_token is not None:
+            environment["MOCKKRAKEN_CONTROL_TOKEN"] = options.control_token  # it may have come by flag or file
+        return _run(command, environment, wakeups)
 
 
 @commands.command()
@@ -157,8 +166,6 @@ def health(url: str, control_token: str | None) -> int:
 @commands.command()
 def version() -> None:
     """Print the version."""
-    from mockkraken.version import __version__
-
     click.echo(f"mockkraken {__version__}")
 
 
@@ -235,7 +242,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str], wakeups: int) -
         return child.wait()
     while child.poll() is None:
         number = os.read(wakeups, 1)[0]
-        if number == signal.SIGTERM or (number == signal.SIGINT and not _in_front_of_terminal()):
+        if number in (signal.SIGTERM, signal.SIGHUP) or (number == signal.SIGINT and not _in_front_of_terminal()):
             child.send_signal(number)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 

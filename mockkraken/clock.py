@@ -70,9 +70,7 @@ class Clock:
         self._since = time.monotonic_ns()
         self._timers: list[tuple[int, int, Timer]] = []
         self._order = itertools.count()
-        self.leap = 0
-        """How far the move that goes on now goes in all, ns; 0 when time just passes. Timers that come again and again
-        may come less often then."""
+        self._target: int | None = None
         self.on_pace: list[Callable[[], None]] = []
         """Called when time has begun to pass at another pace, and after a leap, for those whose timers depend on it."""
         # Called when the next timer may fall due earlier in real time than before; the server re-arms its alarm here.
@@ -95,6 +93,13 @@ class Clock:
             return self._base
         elapsed = time.monotonic_ns() - self._since
         return self._base + (elapsed if self._scale == 1 else int(elapsed * self._scale))
+
+    def ahead(self) -> int:
+        """How far a leap that goes on now has still to go, ns; 0 when time just passes.
+
+        Timers that come again and again may come less often while it is far.
+        """
+        return 0 if self._target is None else max(self._target - self.now(), 0)
 
     def freeze(self, at: int | None = None) -> None:
         """Stand still, now or at a later time `at`.
@@ -131,11 +136,11 @@ class Clock:
     def _move_to(self, target: int) -> None:
         # It stands still at the present while timers fire, so that an overdue one does not see an earlier time.
         self._base, scale, self._scale = self.now(), self._scale, 0
-        self.leap = target - self._base
+        self._target = target
         try:
             self._fire_until(target)
         finally:
-            self.leap = 0
+            self._target = None
             # A running clock, or a timer that moved it, may have passed the target.
             self._base, self._since, self._scale = max(target, self._base), time.monotonic_ns(), scale
         self._tell_pace()

@@ -30,7 +30,7 @@ class ConfigError(ValueError):
 class Options(msgspec.Struct, kw_only=True):
     """What a server on the command line is started with; each attribute but `settings` is also an option's name."""
 
-    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    host: Annotated[str, msgspec.Meta(min_length=1, extra={"takes": "an address or a name"})] = "127.0.0.1"
     """The address to listen at."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = DEFAULT_PORT
     """0: a free one."""

@@ -394,6 +394,9 @@ def _without_h2c(protocol: Any) -> Any:
                 data = _OFFER.sub(b"", head) + end + body
             super().data_received(data)
 
+        def _unsupported_upgrade_warning(self) -> None:
+            """Nothing: uvicorn's advice to install a WebSocket library would not help; the journal has the reason."""
+
     return Deaf
 
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 Model = Literal["calm", "walk", "static"]
 
 STEP = SECOND  # of the walk, while the clock runs as the machine's
-STEPS_A_LEAP = 1000  # at most, when the clock leaps: a month passes in seconds
-ALL_STEPS_A_LEAP = 4000  # ... and at most, over all markets
-ALL_STEPS_A_SECOND = 100  # of the machine's, at most, however many walk and however fast the clock runs
+PARTS_OF_A_LEAP = 120  # A step goes that part of what is still ahead when the clock leaps: ever finer towards its end.
+MARKETS_A_LEAP = 4  # More of them share the steps of so many: a month passes in seconds.
+STEPS_A_SECOND = 100  # of the machine's, at most, however many walk and however fast the clock runs
 TAKERS_REACH = 200  # Takers go no further than 1/TAKERS_REACH of the price into the book.
 WIDEST = 100  # The spread is never more than 1/WIDEST of the price, unless the tick is.
 
@@ -344,9 +344,8 @@ class Makers:
         clock, walking = self._clock, len(self._walking)
         return max(
             STEP,
-            clock.leap // STEPS_A_LEAP,
-            clock.leap * walking // ALL_STEPS_A_LEAP,
-            int(clock.scale * SECOND) * walking // ALL_STEPS_A_SECOND,
+            clock.ahead() * max(walking, MARKETS_A_LEAP) // (MARKETS_A_LEAP * PARTS_OF_A_LEAP),
+            int(clock.scale * SECOND) * walking // STEPS_A_SECOND,
         )
 
     def _walk(self, desk: _Desk) -> None:
@@ -375,12 +374,17 @@ class Makers:
         market, pair, rng = desk.market, desk.market.pair, desk.rng
         side = SIDES[rng.getrandbits(1)]
         best = market.book.best_opposite(side)
-        if best is None:
+        if best is None or desk.top is None:
             return
         (volume,) = history.volumes(pair, max(span, history.between_trades(pair)), rng.randbytes(1))
         reach = best.price // TAKERS_REACH
         limit = best.price + reach if side == "buy" else best.price - reach
         self._exchange.take(market, side, volume, desk.ids.order(), limit)
+        at_top = desk.top.bid if side == "sell" else desk.top.ask
+        if market.tape.last_price != at_top:
+            # It went deep into the book; the last one does not, so that last price and middle agree.
+            self._put_back(desk)
+            self._exchange.take(market, side, max(pair.ordermin, 1), desk.ids.order(), at_top)
 
 
 def _top_at(pair: Pair, price: int, side: Side) -> Top:

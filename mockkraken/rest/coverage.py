@@ -32,6 +32,8 @@ def why_unknown(path: str, simulated: Iterable[str]) -> str:
     ]
     if path in gaps:
         return "Kraken has this method, mockkraken does not simulate it yet"
+    if path == "/ws" or path.startswith(("/ws/", "/ws-auth")):
+        return "Kraken has WebSockets, mockkraken does not simulate them yet"
     for known in (*simulated, *gaps):
         if known.lower() == path.lower():
             return f"there is no such method; it is spelled {known}"

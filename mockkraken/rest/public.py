@@ -144,6 +144,8 @@ def ticker(venue: Venue, params: TickerParams) -> dict[str, Any] | Partial:
             unknown = True
             continue
         pair, key = found
+        if venue.settings.market == "walk":
+            venue.exchange.market(pair)  # its price walks from here on, for a client that asks for nothing else too
         rows[pair.display if version1 else key] = _ticker_row(venue, pair, now)
     if unknown and not rows:
         raise KrakenError(errors.UNKNOWN_ASSET_PAIR, f"there is no pair {params.pair[:40]!r}")
@@ -153,7 +155,7 @@ def ticker(venue: Venue, params: TickerParams) -> dict[str, Any] | Partial:
 
 
 def _ticker_row(venue: Venue, pair: Pair, now: int) -> msgspec.Raw:
-    """One pair's ticker; a pair that nobody has looked at yet is only glanced at, its market stays closed."""
+    """One pair's ticker; a pair that nobody has opened yet is only glanced at, its market stays closed."""
     market = venue.exchange.markets.get(pair.id)
     if market is None:
         # Only its sums since midnight change with time. To make them anew is work, so the pairs take turns: each is
@@ -222,7 +224,7 @@ def ohlc(venue: Venue, params: OHLCParams) -> dict[str, Any]:
         since = _number("since", params.since, 0) * SECOND
         first = min(max(first, since - since % width + width), forming)
     rows = [_candle_row(candle, market.pair) for candle in market.tape.candles(width, first, forming)]
-    return {key: rows, "last": (forming - width) // SECOND}
+    return {key: rows, "last": max(forming - width, 0) // SECOND}
 
 
 def _candle_row(candle: Candle, pair: Pair) -> list[Any]:

@@ -10,8 +10,9 @@ import pytest
 from mockkraken import __version__
 
 
-def test_version(run):
-    done = run("version")
+@pytest.mark.parametrize("word", ["version", "--version"])
+def test_version(run, word):
+    done = run(word)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"mockkraken {__version__}\n", "")
 
 

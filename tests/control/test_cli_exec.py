@@ -35,8 +35,8 @@ while True:
     signal.pause()
 """
 
-# Whoever runs the tests in the background may have them ignore SIGINT, and so would all that they start.
-_HEEDS = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+# Whoever runs the tests in the background may have them ignore SIGINT and SIGHUP, and so would all that they start.
+_HEEDS = "import os, signal, sys; [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGHUP)];"
 HEEDING = (sys.executable, "-c", f"{_HEEDS} os.execv(sys.executable, [sys.executable, *sys.argv[1:]])")
 IN_TERMINAL = f"""{_HEEDS}
 import fcntl, termios
@@ -64,6 +64,11 @@ def test_the_program_gets_its_environment(run):
         "MOCKKRAKEN_SEED": "5",
         "MOCKKRAKEN_URL": url,
     }
+
+
+def test_the_program_gets_the_control_token(run):
+    done = run("exec", "--control-token", "T", "--", sys.executable, "-m", "mockkraken", "health")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_it_reads_and_prints_is_its_own(run):
@@ -124,7 +129,7 @@ def test_a_port_that_is_given_counts(run, tmp_path):
     assert f"can't listen on 127.0.0.1:{port}: " in done.stderr
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 10), (signal.SIGINT, 11)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 10), (signal.SIGINT, 11), (signal.SIGHUP, 129)])
 def test_signals_are_passed_on(started, number, status):
     with started("exec", "--", sys.executable, "-c", COUNT, before=HEEDING) as process:
         assert process.stdout.readline() == "up\n"

@@ -575,6 +575,10 @@ def test_a_body_in_many_parts_is_read_whole_and_its_size_bounded(sandbox: Sandbo
         ("/0/private/GetAPIKeyInfo", "there is no such method; it is spelled /0/private/GetApiKeyInfo"),
         ("/0/public/trades", "there is no such method; it is spelled /0/public/Trades"),
         ("/0/private/Foo", "there is no such method"),
+        ("/ws", "Kraken has WebSockets, mockkraken does not simulate them yet"),
+        ("/ws/v2", "Kraken has WebSockets, mockkraken does not simulate them yet"),
+        ("/ws-auth/v2", "Kraken has WebSockets, mockkraken does not simulate them yet"),
+        ("/wsx", "there is no such method"),
     ],
 )
 def test_the_journal_tells_a_gap_from_a_slip(kraken: Client, path: str, reason: str) -> None:

@@ -290,7 +290,7 @@ class TestCandles:
 
 
 class TestGlance:
-    """Ticker does not open the markets that it shows, and shows what would open."""
+    """Ticker of all pairs opens no market, and shows what would open."""
 
     def tickers(self, client: Client) -> dict[str, Any]:
         rows = client.get("Ticker").result
@@ -300,6 +300,20 @@ class TestGlance:
     def test_opens_nothing(self, kraken: Client, sandbox: Sandbox) -> None:
         assert len(self.tickers(kraken)) > 1000
         assert not sandbox.exchange.markets
+
+    def test_a_walking_price_moves_for_who_reads_only_its_ticker(
+        self, client_of: Callable[[Sandbox, str], Client]
+    ) -> None:
+        sandbox = Sandbox(settings=Settings(market="walk"), start=START * SECOND)
+        kraken = client_of(sandbox, "full")
+        self.tickers(kraken)
+        assert not sandbox.exchange.markets  # one call does not set 1,449 pairs walking
+        first = kraken.get("Ticker", pair="XXBTZUSD,XETHZUSD").result
+        assert isinstance(first, dict)
+        sandbox.clock.advance(HOUR)
+        later = self.tickers(kraken)
+        assert all(later[name]["c"] != first[name]["c"] for name in first)
+        assert set(sandbox.exchange.markets) == set(first)
 
     def test_shows_what_opens(self, client_of: Callable[[Sandbox, str], Client]) -> None:
         sandbox = Sandbox(settings=Settings(rate_limits="off"), start=START * SECOND)

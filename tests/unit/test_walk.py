@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
+from math import log
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +13,7 @@ from msgspec import structs
 from mockkraken import MockKraken
 from mockkraken.catalog import Catalog
 from mockkraken.clock import DAY, HOUR, LATEST, MINUTE, SECOND
-from mockkraken.market.makers import ALL_STEPS_A_SECOND, STEPS_A_LEAP
+from mockkraken.market.makers import PARTS_OF_A_LEAP, STEPS_A_SECOND
 
 if TYPE_CHECKING:
     from conftest import Pit
@@ -94,6 +96,16 @@ class TestSteps:
         tick = walk.market.pair.tick
         assert all(row.price % tick == 0 and row.price > 0 and row.volume > 0 for row in walk.market.tape.prints)
 
+    @pytest.mark.parametrize("name", ["XXBTZUSD", "XETHZUSD"])
+    def test_a_day_is_as_busy_as_the_recorded_one(self, new_pit: type[Pit], name: str) -> None:
+        walk = Walk(new_pit(market="walk"), name)
+        walk.clock.advance(30 * DAY)
+        day = walk.market.tape.last_day(walk.clock.now())
+        assert day is not None
+        assert 0.5 < day.volume / walk.market.pair.reference.daily_volume < 2
+        bids, asks = walk.pit.book(walk.market)
+        assert bids[0][0] <= day.close <= asks[0][0]
+
     def test_one_each_second_while_time_passes(self, walk: Walk) -> None:
         start = walk.clock.now()
         for _ in range(50):
@@ -109,25 +121,31 @@ class TestSteps:
         assert walk.steps == [start + SECOND, start + 2 * SECOND]
 
     @pytest.mark.parametrize("span", [HOUR, DAY, 30 * DAY, 20 * 365 * DAY])
-    def test_a_leap_takes_no_more_than_a_thousand(self, new_pit: type[Pit], span: int) -> None:
+    def test_a_leap_takes_ever_finer_steps(self, new_pit: type[Pit], span: int) -> None:
         walk = Walk(new_pit(market="walk"), "USDCUSD")
         start = walk.clock.now()
         walk.clock.advance(span)
-        assert STEPS_A_LEAP - 2 <= len(walk.steps) <= STEPS_A_LEAP + 2
-        assert walk.steps[-1] >= start + span - span // STEPS_A_LEAP - SECOND
+        expected = PARTS_OF_A_LEAP * (1 + log(span / SECOND / PARTS_OF_A_LEAP))
+        assert 0.95 * expected <= len(walk.steps) <= 1.05 * expected
+        pauses = [later - earlier for earlier, later in pairwise(walk.steps)]
+        assert pauses[1] == pytest.approx(span / PARTS_OF_A_LEAP, rel=0.02)
+        assert sorted(pauses[1:], reverse=True) == pauses[1:]
+        assert walk.steps[-1] >= start + span - SECOND
 
     def test_many_markets_share_the_steps(self, new_pit: type[Pit], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("mockkraken.market.makers.ALL_STEPS_A_LEAP", 600)
+        monkeypatch.setattr("mockkraken.market.makers.PARTS_OF_A_LEAP", 20)
+        monkeypatch.setattr("mockkraken.market.makers.STEPS_A_SECOND", 20)
         walk = Walk(new_pit(market="walk"))
-        for pair in PRICED[:119]:
+        for pair in PRICED[:39]:
             walk.pit.market(pair.id)
         walk.clock.advance(30 * DAY)
-        assert 480 <= len(walk.steps) <= 720
+        alone = 20 * (1 + log(30 * DAY / SECOND / 20))
+        assert 2 * alone < len(walk.steps) < 5 * alone
         walk.clock.run()
         walk.clock.run_due()
         left = walk.clock.seconds_to_next()
         assert left is not None
-        assert 0.9 < left <= 120 / ALL_STEPS_A_SECOND
+        assert 1 < left <= 2
 
     def test_after_a_leap_it_goes_on_each_second(self, new_pit: type[Pit]) -> None:
         walk = Walk(new_pit(market="walk"), "USDCUSD")
@@ -141,14 +159,14 @@ class TestSteps:
     def test_a_leap_to_the_end_of_time(self, new_pit: type[Pit]) -> None:
         walk = Walk(new_pit(market="walk", start=0))
         walk.clock.advance(LATEST)
-        assert len(walk.steps) <= STEPS_A_LEAP + 2
+        assert len(walk.steps) < 25 * PARTS_OF_A_LEAP
         walk.check()
 
     def test_at_another_pace_no_more_than_some_each_second_of_the_machine(self, walk: Walk) -> None:
         walk.clock.run(scale=100_000)
         left = walk.clock.seconds_to_next()
         assert left is not None
-        assert 0.5 / ALL_STEPS_A_SECOND < left <= 1 / ALL_STEPS_A_SECOND
+        assert 0.5 / STEPS_A_SECOND < left <= 1 / STEPS_A_SECOND
         # And back: the next step does not wait for hours.
         walk.clock.run()
         left = walk.clock.seconds_to_next()
