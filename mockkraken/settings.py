@@ -26,6 +26,9 @@ def _about(what: str, basis: Basis, source: str = "") -> msgspec.Meta:
     return msgspec.Meta(description=what, extra={"basis": basis, "source": source})
 
 
+# Every generator takes any integer; JSON libraries agree on 64 bits only.
+Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
 _ByDialect = {row.setting: row for row in errors.DIALECT_ROWS}
 
 
@@ -44,9 +47,7 @@ class SettingError(ValueError):
 class Settings(msgspec.Struct, kw_only=True):
     """One sandbox's settings; each attribute is also its name in `/mock/settings`."""
 
-    seed: Annotated[
-        int, msgspec.Meta(ge=-(2**63), le=2**63 - 1), _about("all randomness; fixed until a reset", "ours")
-    ] = 0
+    seed: Annotated[Seed, _about("all randomness; fixed until a reset", "ours")] = 0
     market: Annotated[
         Literal["calm", "walk", "static"],
         _about("how the market makers behave at first; fixed until a reset; `walk` in `serve` and `exec`", "ours"),

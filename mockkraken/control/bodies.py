@@ -15,6 +15,7 @@ from mockkraken.exchange.accounts import Tier
 from mockkraken.exchange.orders import Side
 from mockkraken.journal.journal import Outcome
 from mockkraken.market import Model
+from mockkraken.settings import Seed
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -23,14 +24,11 @@ Permissions = list[str] | Literal["all"]
 # Numbers of records: far above any that is reached, and every machine counts that far.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 
-# Every generator takes any integer; JSON libraries agree on 64 bits only.
-_Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-
 
 class Reset(msgspec.Struct):
     """`POST /mock/reset`; None: as the sandbox was started."""
 
-    seed: _Seed | None = None
+    seed: Seed | None = None
     clock: Any = None
 
 

@@ -20,7 +20,7 @@ from mockkraken.control.errors import conflict, invalid, unknown
 from mockkraken.control.values import amount, moment, plain, span
 from mockkraken.exchange import Account
 from mockkraken.gate import nonce, permissions
-from mockkraken.gate.keys import Key, KeyFieldError
+from mockkraken.gate.keys import LONGEST_NAME, Key, KeyFieldError
 from mockkraken.settings import SettingError
 from mockkraken.version import __version__
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mockkraken.catalog import Asset
     from mockkraken.sandbox import Sandbox
 
-_LONGEST_NAME = 32  # as of keys
 _MOMENTS = ("valid_until", "query_from", "query_to")
 
 
@@ -159,8 +158,8 @@ class Control:
         """Open an account, with balances if given."""
         given = read(bodies.NewAccount, body)
         exchange = self.sandbox.exchange
-        if not 1 <= len(given.name) <= _LONGEST_NAME or not given.name.isprintable():
-            raise invalid("name", f"an account's name has 1 to {_LONGEST_NAME} printable characters")
+        if not 1 <= len(given.name) <= LONGEST_NAME or not given.name.isprintable():
+            raise invalid("name", f"an account's name has 1 to {LONGEST_NAME} printable characters")
         if given.name in exchange.accounts:
             raise conflict("name", f"there is an account {given.name!r} already")
         balances = self._amounts(given.balances)

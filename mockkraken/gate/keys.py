@@ -26,7 +26,7 @@ PREFIX = "MOCKKRAKEN"
 PUBLIC_KEY_CHARACTERS = 56
 SECRET_BYTES = 64
 
-_LONGEST_NAME = 32
+LONGEST_NAME = 32
 _LONGEST_PUBLIC_KEY = 256  # ours: a header's worth
 
 
@@ -221,8 +221,8 @@ class KeyRing:
         return f"api-key-{number}"
 
     def _checked_name(self, name: object) -> str:
-        if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
-            raise KeyFieldError("name", f"a key's name has 1 to {_LONGEST_NAME} printable characters")
+        if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+            raise KeyFieldError("name", f"a key's name has 1 to {LONGEST_NAME} printable characters")
         # Also not another key's public key, since wherever a key is wanted either will do.
         if self.find(name):
             raise KeyFieldError("name", f"there is a key {name!r} already")

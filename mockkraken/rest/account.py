@@ -21,7 +21,7 @@ from mockkraken.gate.permissions import ANY_KEY, all_of, any_of, in_order
 from mockkraken.ids import ORDER_ID
 from mockkraken.rest.endpoint import Caller, NoParams, Private, Venue
 from mockkraken.rest.paging import PageParams, bounds, page
-from mockkraken.rest.params import comma_list
+from mockkraken.rest.params import comma_list, is_version1
 from mockkraken.rest.rows import ledger_row, order_row, trade_row
 from mockkraken.rest.trading import trading_pair
 
@@ -42,7 +42,7 @@ class BalanceParams(msgspec.Struct):
 def balance(venue: Venue, caller: Caller, params: BalanceParams) -> dict[str, str]:
     assets = venue.catalog.assets
     shown = {asset: fmt(units, assets[asset].decimals) for asset, units in caller.account.balances.items()}
-    if params.asset_version in ("1", "true"):
+    if is_version1(params.asset_version):
         return {assets[asset].display: text for asset, text in shown.items()}
     return shown
 
@@ -150,6 +150,11 @@ def closed_orders(venue: Venue, caller: Caller, params: ClosedOrdersParams) -> d
     )
 
 
+def _check_count(ids: list[str], most: int) -> None:
+    if len(ids) > most:
+        raise KrakenError(errors.INVALID_ARGUMENTS, f"{len(ids)} ids, and {most} are taken")
+
+
 class QueryOrdersParams(msgspec.Struct, kw_only=True):
     txid: list[str]
     trades: bool = False
@@ -160,8 +165,7 @@ class QueryOrdersParams(msgspec.Struct, kw_only=True):
 
 def query_orders(venue: Venue, caller: Caller, params: QueryOrdersParams) -> dict[str, Any]:
     """Orders by txid; those unknown, or that the key may not see, are left out (kraken/10 §3.3, kraken/40 §1.8)."""
-    if len(params.txid) > ORDERS_MAX:
-        raise KrakenError(errors.INVALID_ARGUMENTS, f"{len(params.txid)} ids, and {ORDERS_MAX} are taken")
+    _check_count(params.txid, ORDERS_MAX)
     rows = {}
     for txid in params.txid:
         if not ORDER_ID.fullmatch(txid):
@@ -210,8 +214,7 @@ class QueryTradesParams(msgspec.Struct, kw_only=True):
 
 def query_trades(venue: Venue, caller: Caller, params: QueryTradesParams) -> dict[str, Any]:
     """Trades by id: the first fill's gives the execution, a later fill's that fill (kraken/30 §8.1)."""
-    if len(params.txid) > TRADES_MAX:
-        raise KrakenError(errors.INVALID_ARGUMENTS, f"{len(params.txid)} ids, and {TRADES_MAX} are taken")
+    _check_count(params.txid, TRADES_MAX)
     rows = {}
     for txid in params.txid:
         trade = caller.account.trades.get(txid)
@@ -286,8 +289,7 @@ class QueryLedgersParams(msgspec.Struct, kw_only=True):
 
 
 def query_ledgers(venue: Venue, caller: Caller, params: QueryLedgersParams) -> dict[str, Any]:
-    if len(params.id) > LEDGERS_MAX:
-        raise KrakenError(errors.INVALID_ARGUMENTS, f"{len(params.id)} ids, and {LEDGERS_MAX} are taken")
+    _check_count(params.id, LEDGERS_MAX)
     rows = {}
     for entry_id in params.id:
         entry = caller.account.ledger.get(entry_id)

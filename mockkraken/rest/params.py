@@ -127,6 +127,11 @@ def comma_list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
+def is_version1(asset_version: str) -> bool:
+    """Whether an `assetVersion` asks for display names (`BTC`, `BTC/USD`) as keys."""
+    return asset_version in ("1", "true")  # [guess] kraken/20 §2.3
+
+
 def _bracketed(wire: str, fields: Fields) -> str | None:
     """A list sent as `txid[]`, `txid[0]`, … or as objects, `pair[0][asset]`, joined into a comma list."""
     prefix = f"{wire}["

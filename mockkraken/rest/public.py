@@ -18,7 +18,7 @@ from mockkraken.exchange import Market
 from mockkraken.exchange.tape import Candle
 from mockkraken.market import Glance
 from mockkraken.rest.endpoint import NoParams, Partial, Public, Venue
-from mockkraken.rest.params import comma_list
+from mockkraken.rest.params import comma_list, is_version1
 
 DEPTH_MAX, DEPTH_DEFAULT = 500, 100
 TRADES_MAX = 1000
@@ -58,7 +58,7 @@ def assets(venue: Venue, params: AssetsParams) -> dict[str, Any]:
             if asset is None or asset.hidden or asset.aclass != params.aclass:
                 raise KrakenError(errors.UNKNOWN_ASSET, f"there is no asset {name[:40]!r} of class {params.aclass}")
             found.append(asset)
-    version1 = _version1(params.asset_version)
+    version1 = is_version1(params.asset_version)
     return dict(sorted((asset.display if version1 else asset.id, asset_entry(asset)) for asset in found))
 
 
@@ -72,7 +72,7 @@ class AssetPairsParams(msgspec.Struct):
 
 def asset_pairs(venue: Venue, params: AssetPairsParams) -> dict[str, Any]:
     records = venue.catalog.records
-    version1 = _version1(params.asset_version)
+    version1 = is_version1(params.asset_version)
     if params.pair is None:
         chosen = [
             (display(record) if version1 else pair_id, record)
@@ -85,10 +85,6 @@ def asset_pairs(venue: Venue, params: AssetPairsParams) -> dict[str, Any]:
     if params.execution_venue is not None:
         chosen = [(key, record) for key, record in chosen if record.execution_venue == params.execution_venue]
     return {key: pair_entry(record, version1, params.info) for key, record in sorted(chosen, key=lambda row: row[0])}
-
-
-def _version1(text: str) -> bool:
-    return text in ("1", "true")  # [guess] kraken/20 §2.3
 
 
 def _public_pair(venue: Venue, name: str, asset_class: str) -> tuple[Pair, str]:
@@ -111,7 +107,7 @@ def _market(venue: Venue, params: PairParams) -> tuple[Market, str]:
     if not params.pair:
         raise KrakenError(errors.INVALID_ARGUMENTS, "pair is empty")
     pair, key = _public_pair(venue, params.pair, params.asset_class)
-    return venue.exchange.market(pair), pair.display if _version1(params.asset_version) else key
+    return venue.exchange.market(pair), pair.display if is_version1(params.asset_version) else key
 
 
 # Ticker
@@ -125,7 +121,7 @@ class TickerParams(msgspec.Struct):
 
 def ticker(venue: Venue, params: TickerParams) -> dict[str, Any] | Partial:
     tokenized = params.asset_class == "tokenized_asset"
-    version1 = _version1(params.asset_version)
+    version1 = is_version1(params.asset_version)
     now = venue.clock.now()
     rows: dict[str, Any] = {}
     unknown = False
