@@ -44,6 +44,45 @@ def test_markets_and_prices(exchange: ccxt.kraken) -> None:
     assert exchange.fetch_status()["status"] == "ok"
 
 
+def test_candles_and_trades_are_one_story(exchange: ccxt.kraken) -> None:
+    hours = exchange.fetch_ohlcv(BTC, "1h")
+    days = exchange.fetch_ohlcv(BTC, "1d")
+    assert len(hours) == len(days) == 721
+    midnight = days[-3][0]
+    of_that_day = [row for row in hours if midnight <= row[0] < midnight + 86_400_000]
+    assert len(of_that_day) == 24
+    assert days[-3][1] == of_that_day[0][1]
+    assert days[-3][2] == max(row[2] for row in of_that_day)
+    assert days[-3][3] == min(row[3] for row in of_that_day)
+    assert days[-3][4] == of_that_day[-1][4]
+    assert days[-3][5] == pytest.approx(sum(row[5] for row in of_that_day))
+
+    # Paged as ccxt's users do: from a time on, each page after the last trade of the one before.
+    trades, since = [], midnight
+    while page := [row for row in exchange.fetch_trades(BTC, since, 1000) if row["timestamp"] < midnight + 86_400_000]:
+        new = [row for row in page if row["id"] not in {known["id"] for known in trades[-1000:]}]
+        if not new:
+            break
+        trades += new
+        since = trades[-1]["timestamp"]
+    assert sum(row["amount"] for row in trades) == pytest.approx(days[-3][5])
+    assert (trades[0]["price"], trades[-1]["price"]) == (days[-3][1], days[-3][4])
+
+
+def test_orders_fill_when_the_price_comes_by(exchange: ccxt.kraken, kraken: MockKraken) -> None:
+    order = exchange.create_order(BTC, "limit", "sell", 0.5, 70_000)
+    part = exchange.create_order(BTC, "limit", "buy", 0.5, 60_000)
+    kraken.orders[part["id"]].fill("0.3")
+    kraken.pairs[BTC].move_to("71000")
+    assert exchange.fetch_ticker(BTC)["last"] == 71_000
+    assert (exchange.fetch_order(order["id"])["status"], exchange.fetch_order(order["id"])["average"]) == (
+        "closed",
+        70_000,
+    )
+    assert exchange.fetch_order(part["id"])["remaining"] == 0.2
+    assert {row["takerOrMaker"] for row in exchange.fetch_my_trades(BTC)} == {"maker"}
+
+
 def test_a_day_of_trading(exchange: ccxt.kraken) -> None:
     balance = exchange.fetch_balance()
     assert balance["BTC"] == {"free": 100.0, "used": 0.0, "total": 100.0}
