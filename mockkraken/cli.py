@@ -127,7 +127,7 @@ def execute(command: tuple[str, ...], **flags: Any) -> int:
     with _server(options) as kraken:
         if options.print_env:
             click.echo("\n".join(_exports(kraken)), err=True)
-        environment = {**os.environ, **kraken.environment()}
+        environment = {**os.environ, **kraken.environment(), **_past_proxies(kraken)}
         if options.control_token is not None:
             environment["MOCKKRAKEN_CONTROL_TOKEN"] = options.control_token  # it may have come by flag or file
         return _run(command, environment, wakeups)
@@ -225,6 +225,15 @@ def _signals_to_pipe(*numbers: int) -> int:
     for number in numbers:
         signal.signal(number, lambda *_: None)
     return waiting
+
+
+def _past_proxies(kraken: MockKraken) -> dict[str, str]:
+    """What keeps programs from asking a proxy for the server, if there is a proxy."""
+    if not any(name.lower() in ("http_proxy", "all_proxy") for name in os.environ):
+        return {}
+    host = kraken.url.removeprefix("http://").rpartition(":")[0]
+    names = ("NO_PROXY", "no_proxy")
+    return {name: ",".join(filter(None, (os.environ.get(name), host))) for name in names}
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], wakeups: int) -> int:

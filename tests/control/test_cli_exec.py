@@ -71,6 +71,12 @@ def test_the_program_gets_the_control_token(run):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_proxy_is_not_asked_for_the_server(run):
+    ask = "import os, urllib.request as u; u.urlopen(os.environ['KRAKEN_REST_URL'] + '/0/public/Time')"
+    done = run("exec", "--", sys.executable, "-c", ask, http_proxy="http://127.0.0.1:9", no_proxy="example.org")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_it_reads_and_prints_is_its_own(run):
     done = run("exec", "--print-env", "--", "sh", "-c", "cat; echo oops >&2; exit 3", given="from outside")
     assert (done.returncode, done.stdout) == (3, "from outside")
