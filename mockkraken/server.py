@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import sys
@@ -42,6 +43,8 @@ _BACKLOG = 2048
 _KEEP_ALIVE = 75  # seconds, as nginx: a bot that polls each ten seconds must not meet a connection just closed
 _GRACE = 0.02  # seconds that stop gives to what is being answered
 _LONGEST_ALARM = 86_400.0  # seconds; no event loop need look further ahead
+
+_log = logging.getLogger("mockkraken")
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -221,12 +224,19 @@ class MockKraken:
         """Call `listener` with each new record of the journal, also after a reset; it holds up the server's loop.
 
         Args:
-            listener: gets the record as `/mock/journal` shows it.
+            listener: gets the record as `/mock/journal` shows it. What it raises goes to the log.
         """
+
+        def tell(record: dict[str, Any]) -> None:
+            try:
+                listener(record)
+            except Exception:
+                # The request is done: its answer must not be lost.
+                _log.exception("a listener of on_record failed")
 
         def follow() -> None:
             # A reset brings a new journal.
-            self._sandbox.journal.on_record.append(listener)
+            self._sandbox.journal.on_record.append(tell)
 
         self._sandbox.on_reset.append(follow)
         follow()

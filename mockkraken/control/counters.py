@@ -8,7 +8,7 @@ from mockkraken import decimals
 from mockkraken.control import bodies
 from mockkraken.control.bodies import read
 from mockkraken.control.errors import invalid, unknown
-from mockkraken.control.values import plain
+from mockkraken.control.values import units
 from mockkraken.gate.ratelimits import PLACES, TIERS, shown
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def set_counters(control: Control, body: object) -> dict[str, Any]:
     else:
         raise invalid("clear", "clear takes true, and sets all counters to zero: name none beside it")
     now = control.sandbox.clock.now()
-    for key, units in chosen:
-        key.calls.place(units, now)
+    for key, points in chosen:
+        key.calls.place(points, now)
     return counters(control)
 
 
@@ -77,19 +77,9 @@ def _points(control: Control, key: Key) -> str:
 
 def _units(field: str, value: object, tier: Tier) -> int:
     """A counter from a decimal text or a number of points."""
-    text = plain(value)
-    if isinstance(text, int):
-        text = str(text)
+    points = units(field, value, PLACES)
     largest = TIERS[tier].max
-    wanted = f'a counter of tier {tier} is a number of points from 0 to {shown(largest)}, such as 3 or "14.5"'
-    if not isinstance(text, str):
-        raise invalid(field, wanted)
-    try:
-        units = decimals.parse(text, PLACES)
-    except decimals.TooManyDecimals as error:
-        raise invalid(field, f"a counter has at most {PLACES} decimals, {text} has more") from error
-    except decimals.NotADecimal as error:
-        raise invalid(field, f"{wanted}; not {text[:60]!r}") from error
-    if not 0 <= units <= largest:
-        raise invalid(field, f"{wanted}; not {text}")
-    return units
+    if not 0 <= points <= largest:
+        wanted = f"a counter of tier {tier} is a number of points from 0 to {shown(largest)}"
+        raise invalid(field, f"{wanted}; not {decimals.shortest(points, PLACES)}")
+    return points

@@ -82,10 +82,11 @@ def units(field: str, value: object, places: int) -> int:
         ControlError: it is neither, or has more decimals.
     """
     text = plain(value)
-    if isinstance(text, int) and not isinstance(text, bool):
+    if isinstance(text, int) and not isinstance(text, bool) and abs(text) < 10**decimals.MAX_DIGITS:
         text = str(text)
     if not isinstance(text, str):
-        raise invalid(field, f'not an amount: {value!r}; give a decimal text like "1.5"')
+        what = "a number with too many digits" if isinstance(text, int) else repr(text)[:60]
+        raise invalid(field, f'not an amount: {what}; give a decimal text like "1.5"')
     try:
         return decimals.parse(text, places)
     except decimals.TooManyDecimals as error:

@@ -194,12 +194,15 @@ def test_a_paused_market_is_left_alone(browser, trader, kraken):
         ({"trade": {"side": "buy"}}, "volume"),
         ({"trade": {"side": "buy", "volume": "0"}}, "volume"),
         ({"trade": {"side": "buy", "volume": "1", "price": "0.05"}}, "price"),
+        ({"trade": {"side": "buy", "volume": 10**15 + 1}}, "volume"),
         ({"trade": {"side": "buy", "volume": "1"}, "model": "calm"}, "trade"),
+        ({"trade": {"side": "buy", "volume": "1"}, "pause": True}, "trade"),
         ({"trade": [1]}, "trade"),
         ({"book": {"bids": [["1"]]}}, "bids"),
         ({"book": {"bids": [["60000", "1"], ["60000.0", "1"]]}}, "book"),
         ({"book": {"bids": [["60000", "1"]], "asks": [["60000", "1"]]}}, "book"),
         ({"book": {"bids": [["60000", "0"]]}}, "book"),
+        ({"book": {"bids": [["1", "1"]], "asks": [[str(price), "1"] for price in range(2, 10_002)]}}, "book"),
         ({"book": {"levels": []}}, "levels"),
         ({"model": "replay"}, "model"),
         ({"model": None}, "model"),
@@ -210,6 +213,10 @@ def test_nonsense_is_refused_and_moves_nothing(browser, body, field):
     before = browser.ok("GET", PAIR), depth(browser)
     assert browser.mock("POST", PAIR, body).refusal == (400, "invalid", field)
     assert (browser.ok("GET", PAIR), depth(browser)) == before
+
+
+def test_a_tokenized_pair_is_a_market_too(browser):
+    assert browser.ok("GET", "/market/AAPLxUSD")["pair"] == "AAPLxUSD"
 
 
 def test_a_pair_that_there_is_not(browser):
@@ -252,6 +259,9 @@ def test_a_counterparty_fills_an_order(browser, trader, place):
     assert browser.ok("POST", f"/orders/{mine}/fill")["status"] == "closed"
     assert browser.ok("GET", f"/orders/{mine}")["vol_exec"] == "0.50000000"
     assert browser.mock("POST", f"/orders/{mine}/fill").refusal == (409, "conflict", "txid")
+    cancelled = place("buy", "40000")
+    trader("CancelOrder", txid=cancelled)
+    assert browser.mock("POST", f"/orders/{cancelled}/fill").refusal == (409, "conflict", "txid")
     assert browser.mock("POST", "/orders/OAAAAA-AAAAA-AAAAAA/fill").refusal == (404, "unknown", "txid")
     assert len(depth(browser)["bids"]) == 100
 

@@ -184,3 +184,14 @@ def test_reset(kraken: MockKraken, browser):
     with pytest.raises(ControlError) as error:
         kraken.reset(clock="never")
     assert refusal(error) == (400, "clock")
+
+
+def test_a_number_without_end_is_refused_like_any_other(kraken: MockKraken) -> None:
+    endless = 10**5000
+    for call in (
+        lambda: kraken.accounts["main"].balances.patch({"ZUSD": endless}),
+        lambda: kraken.counters.rest.patch({"full": endless}),
+        lambda: kraken.pairs["XBTUSD"].move_to(endless),
+    ):
+        with pytest.raises(ControlError, match="too many digits"):
+            call()

@@ -127,3 +127,14 @@ def test_a_listener_hears_each_record_across_resets(browser, kraken: MockKraken)
         browser.mock("GET", "/clock")
         assert [heard[1]] == followed.journal.records()
     assert [record["endpoint"] for record in heard] == ["Time", "/0/public/Nothing"]
+
+
+def test_a_listener_that_fails_costs_nobody_an_answer(browser, caplog):
+    heard = []
+    with MockKraken(clock="2026-01-01T00:00:00Z") as followed:
+        followed.on_record(lambda record: record["no such member"])
+        followed.on_record(heard.append)
+        browser.server = followed
+        assert browser.request("GET", "/0/public/Time").json["error"] == []
+    assert [record["endpoint"] for record in heard] == ["Time"]
+    assert "no such member" in caplog.text

@@ -137,7 +137,9 @@ def test_pages_lose_no_trade_and_show_none_twice(
 
 def test_a_long_tape_forgets_single_prints_and_no_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Tape()
-    rows = [(START + index * MINUTE // 3, 10 + index % 7, 1 + index % 5) for index in range(400)]
+    # Three a minute, but for the ten minutes after the first ten.
+    thirds = [index + 30 * (index >= 30) for index in range(400)]
+    rows = [(START + third * MINUTE // 3, 10 + third % 7, 1 + third % 5) for third in thirds]
     for row in rows:
         whole.append(*row, "buy", "limit")
     monkeypatch.setattr("mockkraken.exchange.tape.KEPT", 100)
@@ -148,7 +150,7 @@ def test_a_long_tape_forgets_single_prints_and_no_sum(monkeypatch: pytest.Monkey
     assert tape.count == 400
     assert [row.trade_id for row in tape.newest(2)] == [399, 400]
     assert tape.after(0, 1000) == tape.prints
-    for first in (START - 10 * MINUTE, START + 20 * MINUTE, START + 200 * MINUTE):
+    for first in (START - 10 * MINUTE, START + 15 * MINUTE, START + 200 * MINUTE):
         candles = [
             list(map(structs.astuple, each.candles(MINUTE, first, START + 210 * MINUTE))) for each in (tape, whole)
         ]

@@ -204,6 +204,8 @@ def test_the_document_says_who_may_call_what_and_what_it_costs():
     assert made["servers"] == [{"url": "/"}]
     for endpoint in ENDPOINTS:
         (operation,) = made["paths"][path_of(endpoint)].values()
+        kinds = operation["responses"]["200"]["content"]["application/json"]["schema"]["oneOf"]
+        assert len(kinds) == (3 if endpoint.name == "Ticker" else 2)  # only there an error stands beside a result
         assert operation["summary"] == endpoint.summary
         if isinstance(endpoint, Private):
             assert operation["security"] == [{"ApiKey": [], "ApiSign": []}]
@@ -232,6 +234,8 @@ def test_parameters_are_those_that_endpoints_read():
     assert form["required"] == ["nonce", "pair", "type", "ordertype", "volume"]
     assert "limit" in form["properties"]["ordertype"]["enum"]
     assert form["properties"]["validate"] == {"type": "boolean", "default": False}
+    orders = paths["/0/private/QueryOrders"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]
+    assert orders["encoding"] == {"txid": {"style": "form", "explode": False}}
 
 
 def test_no_hint_is_left_over():

@@ -177,6 +177,12 @@ class TestSpreads:
         traded = dict(zip(told.back_to(0).times, told.back_to(0).prices, strict=True))
         assert all(traded[time] in (bid, ask) for time, bid, ask in spreads)
 
+    def test_who_bought_paid_the_ask(self) -> None:
+        told = history("XXBTZUSD")
+        by_time = {row.time: row for row in told.back_to(0).prints(0, len(told.back_to(0).times))}
+        for time, bid, ask in told.spreads(told.close, told.close + 100, 200):
+            assert by_time[time].price == (ask if by_time[time].side == "buy" else bid)
+
     def test_each_row_is_a_change(self) -> None:
         for name in ("XXBTZUSD", "USDCUSD"):
             top = recorded_top(CATALOG.pair(name))
@@ -192,6 +198,21 @@ class TestSpreads:
         assert all(bid >= 0 for _, bid, _ in spreads)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_each_chapter_goes_on_where_the_one_before_has_ended(seed: int) -> None:
+    told = history("XXBTZUSD", seed=seed)
+    past, seams = told.back_to(LATEST), 0
+    while len(longer := told.back_to(past.times[0]).times) > (seen := len(past.times)):
+        assert longer[-seen:] == past.times
+        past, seams = told.back_to(past.times[0]), seams + 1
+        earlier, later = past.prices[-seen - 1], past.prices[-seen]
+        assert abs(later - earlier) < 0.05 * later
+    assert seams == len(CHAPTERS) - 1
+    assert past.times[0] < END - 700 * DAY
+    # Two years lead further away than the last day.
+    assert max(past.prices) - min(past.prices) > 0.2 * told.close
+
+
 class TestOpening:
     @pytest.mark.parametrize("name", ["XXBTZUSD", "XXBTZJPY", "PEPEUSD", "USDCUSD", SAMPLE[0]])
     def test_the_past_ends_when_the_market_opens(self, new_pit: type[Pit], name: str) -> None:
@@ -204,6 +225,12 @@ class TestOpening:
         assert opened - DAY < tape.last.time < opened
         assert tape.last.trade_id == PAST_IDS
         assert not tape.prints
+
+    def test_the_last_spread_is_that_of_the_book(self, new_pit: type[Pit]) -> None:
+        pit = new_pit()
+        market = pit.market("XXBTZUSD")
+        bids, asks = pit.book(market)
+        assert market.recent_spreads()[-1] == (pit.sandbox.clock.now(), bids[0][0], asks[0][0])
 
     def test_what_others_opened_before_makes_no_difference(self, new_pit: type[Pit]) -> None:
         names = [*SAMPLE[:6], "XXBTZUSD"]

@@ -71,6 +71,7 @@ class TestMove:
             assert price in (bids[0][0], asks[0][0])
             assert len(asks) == 100
             assert len(bids) == 100 or bids[-1][0] == tick
+            assert asks[-1][0] - asks[0][0] <= max(price // 50, 101 * tick)
             assert (asks[0][0] - bids[0][0]) * 50 <= price or asks[0][0] - bids[0][0] == tick
 
     @pytest.mark.parametrize("name", ["XXBTZUSD", COARSE])
@@ -98,6 +99,13 @@ class TestMove:
         assert last
         pit.makers.move(market, last)
         assert not market.tape.prints
+
+    def test_moving_to_the_best_bid_sells_there_and_leaves_the_book(self, pit: Pit, market: Market) -> None:
+        before = pit.book(market)
+        best_bid = before[0][0][0]
+        pit.makers.move(market, best_bid)
+        assert pit.book(market) == before
+        assert [(row.price, row.side) for row in market.tape.prints] == [(best_bid, "sell")]
 
     def test_takes_all_client_orders_on_the_way_up_at_their_prices(self, pit: Pit, market: Market) -> None:
         main, last, tick = rich(pit, market, pit.main), market.tape.last_price, market.pair.tick
@@ -208,6 +216,7 @@ class TestMove:
         price = ticks * market.pair.tick
         pit.makers.move(market, price)
         assert [(row.trade_id, row.price) for row in market.tape.prints] == [(1, price)]
+        check(pit, market)
         before = pit.book(market)
         pit.makers.trade(market, "buy", before[1][0][1] * 3)
         assert pit.book(market) == before
@@ -333,6 +342,26 @@ class TestBook:
         assert pit.book(market) == before
         check(pit, market)
 
+    def test_forgets_the_quotes_that_a_client_has_kept_away(self, pit: Pit, market: Market) -> None:
+        rich(pit, market, pit.main)
+        asks = pit.book(market)[1]
+        bid = pit.enter(pit.main, market, "buy", sum(volume for _, volume in asks[:6]) + 10**6, asks[5][0])
+        assert pit.book(market)[1][0][0] > asks[5][0]
+        pit.makers.set_book(market, self.levels(market, {998: 3}, {10**8: 9}))
+        pit.exchange.cancel([bid])
+        assert self.ticks(pit, market) == ([(998, 3)], [(10**8, 9)])
+        check(pit, market)
+
+    def test_becoming_static_puts_nothing_back(self, new_pit: type[Pit]) -> None:
+        pit = new_pit(market="walk")
+        market = pit.market()
+        best_ask = pit.book(market)[1][0]
+        pit.makers.trade(market, "buy", best_ask[1] + 7)
+        taken = pit.book(market)
+        assert taken[1][0][0] > best_ask[0]
+        pit.makers.set_model(market, "static")
+        assert pit.book(market) == taken
+
     def test_calm_puts_back_what_was_given(self, pit: Pit, market: Market) -> None:
         pit.makers.set_book(market, self.levels(market, {100: 10**9, 99: 10**9}, {110: 10**9, 120: 10**9}))
         before = pit.book(market)
@@ -348,6 +377,9 @@ class TestBook:
     ) -> None:
         pit.makers.set_book(market, self.levels(market, bids, asks))
         pit.makers.set_model(market, "walk")
+        now = self.ticks(pit, market)
+        assert now[0][0][0] == max(bids, default=999)
+        assert now[1][0][0] == min(asks, default=1001)
         pit.sandbox.clock.advance(3600 * 10**9)
         assert 900 < self.ticks(pit, market)[0][0][0] < 1100
         pit.makers.move(market, 1234 * market.pair.tick)

@@ -147,6 +147,15 @@ class TestSteps:
         assert left is not None
         assert 1 < left <= 2
 
+    def test_those_that_have_stopped_share_no_steps(self, new_pit: type[Pit]) -> None:
+        alone, walk = (Walk(new_pit(market="walk")) for _ in range(2))
+        for pair in PRICED[:39]:
+            if pair.id != walk.market.pair.id:
+                walk.pit.makers.pause(walk.pit.market(pair.id), True)
+        for each in (alone, walk):
+            each.clock.advance(DAY)
+        assert walk.steps == alone.steps
+
     def test_after_a_leap_it_goes_on_each_second(self, new_pit: type[Pit]) -> None:
         walk = Walk(new_pit(market="walk"), "USDCUSD")
         walk.clock.advance(30 * DAY)
@@ -155,6 +164,18 @@ class TestSteps:
         for _ in range(10):
             walk.clock.advance(SECOND)
         assert len(walk.steps) == 10
+
+    def test_a_leap_too_short_for_all_of_them_puts_none_off(
+        self, new_pit: type[Pit], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("mockkraken.market.makers.PARTS_OF_A_LEAP", 1)
+        walk = Walk(new_pit(market="walk"))
+        for pair in PRICED[:9]:
+            walk.pit.market(pair.id)
+        walk.clock.advance(DAY)
+        walk.steps.clear()
+        walk.clock.advance(SECOND)
+        assert len(walk.steps) == len(walk.pit.exchange.markets) > 4
 
     def test_a_leap_to_the_end_of_time(self, new_pit: type[Pit]) -> None:
         walk = Walk(new_pit(market="walk", start=0))
@@ -196,6 +217,36 @@ class TestSteps:
         walk.clock.advance(10 * DAY)
         volume = sum(row.volume for row in walk.market.tape.prints)
         assert volume / 10 == pytest.approx(walk.market.pair.reference.daily_volume, rel=0.3)
+
+    def test_a_thin_market_trades_a_few_times_a_day(self, new_pit: type[Pit]) -> None:
+        walk = Walk(new_pit(market="walk"), THIN)
+        walk.clock.advance(30 * DAY)
+        assert len(walk.steps) > 1000
+        assert 2 * 30 < len(walk.market.tape.prints) < 8 * 30
+
+    def test_takers_leave_the_last_price_at_the_top(self, new_pit: type[Pit]) -> None:
+        walk = Walk(new_pit(market="walk"), "USDCUSD")
+        seen = 0
+
+        def settled(market: Market) -> None:
+            nonlocal seen
+            if market.tape.count > seen:
+                seen = market.tape.count
+                bids, asks = walk.pit.book(market)
+                assert market.tape.last_price in (bids[0][0], asks[0][0])
+
+        walk.pit.exchange.events.settled.append(settled)
+        walk.clock.advance(30 * DAY)
+        assert seen > 1000
+
+    def test_a_path_that_touches_the_top_takes_no_quote(self, new_pit: type[Pit]) -> None:
+        # Its spread is a tick, so that it does so all the time; takers want far less than a whole quote each second.
+        walk = Walk(new_pit(market="walk"), "USDCUSD")
+        bids, asks = walk.pit.book(walk.market)
+        for _ in range(600):
+            walk.clock.advance(SECOND)
+        assert len(walk.tape()) > 200
+        assert max(row.volume for row in walk.market.tape.prints) < min(volume for _, volume in bids + asks)
 
 
 class TestClients:
