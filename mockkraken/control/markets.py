@@ -42,6 +42,8 @@ def change_market(control: Control, name: str, body: object) -> dict[str, Any]:
         raise invalid(actions[1], f"{actions[0]} and {actions[1]} don't go together: one after the other")
     if given.trade is not UNSET and (given.model is not UNSET or given.pause is not UNSET):
         raise invalid("trade", "a trade stands alone: change the model or pause in a call of its own")
+    if given.model == "static" and actions and actions[0] in ("price", "gap"):
+        raise invalid("model", f"a static market has nobody who moves it: no {actions[0]} with that model")
     if not actions and given.model is UNSET and given.pause is UNSET:
         raise invalid(None, "give one of price, gap, trade, book, model and pause")
 
@@ -51,9 +53,6 @@ def change_market(control: Control, name: str, body: object) -> dict[str, Any]:
     trade = None if given.trade is UNSET else _trade(given.trade, pair)
 
     found, makers = sandbox.exchange.market(pair), sandbox.makers
-    model = makers.model(found) if given.model is UNSET else given.model
-    if (price is not None or gap is not None) and model == "static":
-        raise conflict("model", "a static market has nobody who moves it: give it a book, or another model")
     if gap is not None:
         price = _after(gap, found)
     answer: dict[str, Any] = {}
@@ -62,7 +61,10 @@ def change_market(control: Control, name: str, body: object) -> dict[str, Any]:
     if levels is not None:
         makers.set_book(found, levels)
     if price is not None:
-        makers.move(found, price)
+        try:
+            makers.move(found, price)
+        except MarketError as error:
+            raise conflict("model", str(error)) from error
     if trade is not None:
         side, volume, limit = trade
         try:

@@ -14,7 +14,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from mockkraken.exchange.book import Book
-    from mockkraken.exchange.orders import Order
+    from mockkraken.exchange.orders import Order, Side
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):
@@ -36,22 +36,22 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
 _NOTHING = Plan()
 
 
-def crosses(order: Order, price: int, bound: int | None) -> bool:
-    """Whether the order trades at `price`, given the worst price that it accepts (None: any)."""
+def crosses(side: Side, price: int, bound: int | None) -> bool:
+    """Whether an order of that side trades at `price`, given the worst price that it accepts (None: any)."""
     if bound is None:
         return True
-    return price <= bound if order.side == "buy" else price >= bound
+    return price <= bound if side == "buy" else price >= bound
 
 
 def plan(order: Order, book: Book, bound: int | None) -> Plan:
     """Walk the opposite side from the best price to `bound` and note what the order would meet."""
     best = book.best_opposite(order.side)
-    if best is None or not crosses(order, best.price, bound):
+    if best is None or not crosses(order.side, best.price, bound):
         return _NOTHING
     steps: list[tuple[Order, int]] = []
     total = left = order.vol - order.vol_exec
     for level in book.levels("sell" if order.side == "buy" else "buy"):
-        if not crosses(order, level.price, bound):
+        if not crosses(order.side, level.price, bound):
             break
         for resting in level.orders.values():
             if resting.account is order.account and order.account.client:

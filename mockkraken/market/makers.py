@@ -16,6 +16,7 @@ import msgspec
 from mockkraken.clock import SECOND
 from mockkraken.exchange.book import Level
 from mockkraken.exchange.market import SPREADS_KEPT
+from mockkraken.exchange.matching import crosses
 from mockkraken.exchange.tape import Tape
 from mockkraken.ids import Ids, generator
 from mockkraken.market import history
@@ -111,6 +112,14 @@ class Makers:
         bid, ask = (next(ladder.quotes(top, side)) for side in SIDES)
         return Glance(bid, ask, tape)
 
+    def notice_interest(self, pair: Pair) -> None:
+        """Somebody asks for this pair: where markets walk, its market opens, or a glance would never see it move.
+
+        Elsewhere it stays closed, which spares the book of each pair that a long list names.
+        """
+        if self._model == "walk":
+            self._exchange.market(pair)
+
     def model(self, market: Market) -> Model:
         """How they behave on that market."""
         return self._desks[market.pair.id].model
@@ -164,8 +173,7 @@ class Makers:
             MarketError: nobody offers that.
         """
         best = market.book.best_opposite(side)
-        out_of_reach = best and limit is not None and (best.price > limit if side == "buy" else best.price < limit)
-        if best is None or out_of_reach:
+        if best is None or not crosses(side, best.price, limit):
             raise MarketError(f"nothing rests there for a {side}er to take")
         order = self._exchange.take(market, side, volume, self._desks[market.pair.id].ids.order(), limit)
         self._exchange.settle()
@@ -240,7 +248,7 @@ class Makers:
         """Place a quote, unless it would meet a client's order: then look again after the next command."""
         side, price = at
         opposite = desk.market.book.best_opposite(side)
-        if opposite and (price >= opposite.price if side == "buy" else price <= opposite.price):
+        if opposite and crosses(side, opposite.price, price):
             desk.dirty[at] = None
             return
         self._place(desk, at, desk.quotes[at])
@@ -298,7 +306,7 @@ class Makers:
         """Take all that clients offer, from the best price to `limit`, where no quote stands."""
         volume = 0
         for level in desk.market.book.levels("sell" if side == "buy" else "buy"):
-            if level.price > limit if side == "buy" else level.price < limit:
+            if not crosses(side, level.price, limit):
                 break
             volume += level.volume
         if volume:

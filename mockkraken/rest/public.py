@@ -140,8 +140,7 @@ def ticker(venue: Venue, params: TickerParams) -> dict[str, Any] | Partial:
             unknown = True
             continue
         pair, key = found
-        if venue.settings.market == "walk":
-            venue.exchange.market(pair)  # its price walks from here on, for a client that asks for nothing else too
+        venue.makers.notice_interest(pair)
         rows[pair.display if version1 else key] = _ticker_row(venue, pair, now)
     if unknown and not rows:
         raise KrakenError(errors.UNKNOWN_ASSET_PAIR, f"there is no pair {params.pair[:40]!r}")

@@ -187,6 +187,8 @@ def test_a_paused_market_is_left_alone(browser, trader, kraken):
         ({"price": 10**30}, "price"),
         ({"price": None}, "price"),
         ({"price": "61000", "gap": "1%"}, "gap"),
+        ({"price": "61000", "model": "static"}, "model"),
+        ({"gap": "1%", "model": "static"}, "model"),
         ({"gap": "5"}, "gap"),
         ({"gap": -5}, "gap"),
         ({"gap": "-100%"}, "gap"),
