@@ -57,6 +57,11 @@ INVALID_NONCE = "EAPI:Invalid nonce"
 BAD_REQUEST = "EAPI:Bad request"
 RATE_LIMIT_EXCEEDED = "EAPI:Rate limit exceeded"
 
+# May the account act at all (§5.1, §5.4)
+ACCOUNT_UNCONFIRMED = "EAuth:Account unconfirmed"
+ACCOUNT_DISABLED = "EAuth:Account temporary disabled"
+ACCOUNT_LOCKED = "ETrade:Locked"
+
 # What did you ask (§5.2)
 INVALID_ARGUMENTS = "EGeneral:Invalid arguments"
 PERMISSION_DENIED = "EGeneral:Permission denied"
@@ -65,6 +70,8 @@ INTERNAL_ERROR = "EGeneral:Internal error"
 UNKNOWN_ASSET = "EQuery:Unknown asset"
 UNKNOWN_ASSET_PAIR = "EQuery:Unknown asset pair"
 VOLUME_MINIMUM_NOT_MET = "EGeneral:Invalid arguments:volume minimum not met"
+INDEX_UNAVAILABLE = "EGeneral:Invalid arguments:Index unavailable"
+TIMEOUT_ABOVE_MAX = "EGeneral:Invalid timeout argument:above max"  # [guess] kraken/30 §6.4, dms_timeout_error
 CL_ORD_ID_NOT_UNIQUE = "EGeneral:Invalid arguments:cl_ord_id not unique"
 
 # Orders (§5.3, kraken/30 §5)
@@ -74,12 +81,23 @@ COST_MINIMUM_NOT_MET = "EOrder:Cost minimum not met"
 TICK_SIZE_CHECK_FAILED = "EOrder:Tick size check failed"
 INVALID_PRICE = "EOrder:Invalid price"
 INVALID_PRICE_ARGUMENT = "EOrder:Invalid price:Invalid price argument"
+INVALID_SECONDARY_PRICE_ARGUMENT = "EOrder:Invalid price:Invalid secondary price argument"
+INVALID_LIMIT_PRICE = "EOrder:Invalid limit price"
+INVALID_TRIGGER_PRICE = "EOrder:Invalid trigger price"  # [guess] kraken/30 §4.1, by analogy
+NO_AMENDABLE_PARAMETERS = "EOrder:No amendable parameters specified"
+ORDERS_LIMIT_EXCEEDED = "EOrder:Orders limit exceeded"
 INVALID_ORDER = "EOrder:Invalid order"
 UNKNOWN_ORDER = "EOrder:Unknown order"
 POST_ONLY_ORDER = "EOrder:Post only order"
 REDUCE_ONLY_ON_SPOT = "EOrder:Reduce only:Non-PC"  # [guess] kraken/30 §5.2, reduce_only_spot_error
+REDUCE_ONLY_NO_POSITION = "EOrder:Reduce only:No position exists"
+CANNOT_OPEN_POSITION = "EOrder:Cannot open position"
+MARGIN_LEVEL_TOO_LOW = "EOrder:Margin level too low"
+MARGIN_POSITION_SIZE_EXCEEDED = "EOrder:Margin position size exceeded"
+UNKNOWN_POSITION = "EOrder:Unknown position"
 
 # The service (§5.4)
+UNAVAILABLE = "EService:Unavailable"
 DEADLINE_ELAPSED = "EService:Deadline elapsed"
 
 

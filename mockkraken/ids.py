@@ -23,6 +23,11 @@ def generator(seed: int, purpose: str) -> random.Random:
     return random.Random(f"{seed}/{purpose}")
 
 
+def derived(letter: str, from_: str) -> str:
+    """An id that follows from another one: nothing is drawn for it, so that it may be asked for at any time."""
+    return Ids(random.Random(f"{letter}/{from_}"))._draw(letter)
+
+
 class Ids:
     """Draws identifiers from one generator."""
 

@@ -109,6 +109,18 @@ class Settings(msgspec.Struct, kw_only=True):
         Literal["error", "cancel"],
         _about("a post-only order that would take is refused, or accepted and cancelled", "observed", "kraken/30 §8.3"),
     ] = "error"
+    triggered_at_entry: Annotated[
+        Literal["cancel", "fire"],
+        _about(
+            "a stop whose trigger price is already reached is cancelled at once, or fires",
+            "assumed",
+            "kraken/30 §8.6",
+        ),
+    ] = "cancel"
+    stops_hold_funds: Annotated[
+        bool,
+        _about("whether orders that wait for their trigger hold funds", "observed", "kraken/30 §5.4"),
+    ] = False
     market_price_protection: Annotated[
         str,
         msgspec.Meta(pattern=r"\A(?:off|[0-9]{1,4}(?:\.[0-9]{1,4})?)\Z", extra={"takes": "a percentage, or `off`"}),

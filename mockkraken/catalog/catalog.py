@@ -68,6 +68,8 @@ class Catalog:
     def with_record(self, pair_id: str, /, **fields: Any) -> Pair:
         """Change fields of a pair's record, in this catalogue only, and give its new trading form. All or nothing.
 
+        UNSET puts a field back to what was recorded.
+
         Raises:
             KeyError: no pair has that id.
             changes.ChangeError: a field that does not exist, never changes, or does not take the value.

@@ -16,23 +16,44 @@ from mockkraken.catalog.records import PairRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FIXED = frozenset(
-    {
-        "altname",
-        "wsname",
-        "aclass_base",
-        "base",
-        "aclass_quote",
-        "quote",
-        "lot",
-        "cost_decimals",
-        "lot_decimals",
-        "lot_multiplier",
-        "fee_volume_currency",
-    }
-)
+_NAMES = "it is called by that name"
+_ASSETS = "orders, trades and balances stand in its assets"
+_SCALES = "orders and trades are kept in those units"
+_FIXED = {
+    "altname": _NAMES,
+    "wsname": _NAMES,
+    "aclass_base": _ASSETS,
+    "base": _ASSETS,
+    "aclass_quote": _ASSETS,
+    "quote": _ASSETS,
+    "lot": _SCALES,
+    "cost_decimals": _SCALES,
+    "lot_decimals": _SCALES,
+    "lot_multiplier": _SCALES,
+    "fee_volume_currency": "accounts' volumes of 30 days are kept in it",
+}
+"""Fields that never change, and why."""
+
+TEXTS = frozenset(("ordermin", "costmin", "tick_size", "margin_open_fee", "margin_rollover_fee"))
+"""Fields that are decimal texts."""
+
 _LADDERS = ("fees", "fees_maker")
+_PERCENTS = ("margin_open_fee", "margin_rollover_fee")
+_LEVERAGES = ("leverage_buy", "leverage_sell")
+_VENUES = ("international", "bitnomial_exchange")
 _TYPES = get_type_hints(PairRecord)
+
+# Far above all that is recorded; what is larger is a slip of the hand, and too large for some programs that read it.
+_LARGEST = 10**15  # amounts, in whole units, and volumes
+_STEPS_MAX = 100  # of a fee ladder
+_LEVERAGE_MAX = 1000
+_LEVEL_MAX = 10_000  # percent, of a margin level
+_RANGES = {
+    "margin_call": _LEVEL_MAX,
+    "margin_stop": _LEVEL_MAX,
+    "long_position_limit": _LARGEST,
+    "short_position_limit": _LARGEST,
+}
 
 
 class ChangeError(ValueError):
@@ -50,51 +71,91 @@ class ChangeError(ValueError):
 def changed(pair_id: str, record: PairRecord, fields: Mapping[str, Any]) -> PairRecord:
     """The record with other values in some fields, which are typed as in AssetPairs.
 
-    Fee ladders are lists of (dollars, percent); a percent may be a number or its text.
+    Fee ladders are lists of (dollars, percent). A percent may be a number or its text. UNSET puts a field back to what
+    was recorded.
 
     Raises:
         ChangeError: a field that does not exist, never changes, or does not take the value.
     """
-    values = {field: _value(field, value, getattr(record, field, None)) for field, value in fields.items()}
+    recorded = records.load()[pair_id]
     scale = records.price(pair_id).price_decimals
+    places = {"ordermin": record.lot_decimals, "costmin": record.cost_decimals, "tick_size": scale}
+    values = {}
+    for field, value in fields.items():
+        if field not in _TYPES:
+            raise ChangeError(field, f"a pair has no field {field[:40]!r}; it has {', '.join(_TYPES)}")
+        if value is msgspec.UNSET:
+            values[field] = getattr(recorded, field)
+        elif field in _FIXED:
+            _check_same(field, value, getattr(record, field))
+        elif field in _LADDERS:
+            values[field] = _ladder(field, value)
+        elif field in _PERCENTS:
+            values[field] = _percent(field, value)
+        elif field in places:
+            values[field] = _amount(field, value, places[field])
+        else:
+            values[field] = _value(field, value)
     if not 0 <= values.get("pair_decimals", 0) <= scale:
         raise ChangeError("pair_decimals", f"pair_decimals of {pair_id} is 0 to {scale}, the digits of its prices")
-    places = {"ordermin": record.lot_decimals, "costmin": record.cost_decimals, "tick_size": scale}
-    for field in places.keys() & values.keys():
-        values[field] = _amount(field, values[field], places[field])
     return msgspec.structs.replace(record, **values)
 
 
-def _value(field: str, value: object, now: object) -> Any:
-    if field not in _TYPES:
-        raise ChangeError(field, f"a pair has no field {field!r}")
-    if field in _FIXED and value != now:
-        raise ChangeError(field, f"{field} of a pair does not change")
-    if field in _LADDERS:
-        return _ladder(field, value)
+def _check_same(field: str, value: object, now: object) -> None:
+    if value != now:
+        raise ChangeError(field, f"{field} of a pair never changes: {_FIXED[field]}")
+
+
+def _value(field: str, value: object) -> Any:
     try:
-        return msgspec.convert(value, _TYPES[field])
+        read = msgspec.convert(value, _TYPES[field])
     except msgspec.ValidationError as error:
-        raise ChangeError(field, f"{field} does not take {value!r}: {error}") from error
+        raise _refused(field, value, str(error)) from error
+    if read is not None and field in _RANGES and not 0 <= read <= _RANGES[field]:
+        raise _refused(field, value, f"it lies from 0 to {_RANGES[field]}")
+    if field in _LEVERAGES and (list(read) != sorted(set(read)) or any(not 2 <= x <= _LEVERAGE_MAX for x in read)):
+        raise _refused(field, value, f"it is a rising list of 2 to {_LEVERAGE_MAX}")
+    if field == "execution_venue" and read not in _VENUES:
+        raise _refused(field, value, f"it is one of {', '.join(_VENUES)}")
+    return read
 
 
 def _ladder(field: str, value: object) -> str:
     try:
         rows = msgspec.convert(value, list[tuple[int, int | float | str]])
+        if len(rows) > _STEPS_MAX or any(not 0 <= threshold <= _LARGEST for threshold, _ in rows):
+            raise _refused(field, value, f"it has up to {_STEPS_MAX} steps, at volumes of 0 to {_LARGEST}")
         text = msgspec.json.encode([(threshold, str(percent)) for threshold, percent in rows]).decode()
-        thresholds = [threshold for threshold, _ in records.ladder(text).rates]
+        rates = records.ladder(text).rates
     except (msgspec.ValidationError, decimals.NotADecimal, decimals.TooManyDecimals) as error:
-        raise ChangeError(field, f"{field} does not take {value!r}: {error}") from error
+        raise _refused(field, value, str(error)) from error
+    thresholds = [threshold for threshold, _ in rates]
     if thresholds[:1] != [0] or thresholds != sorted(set(thresholds)):
-        raise ChangeError(field, f"{field} does not take {value!r}: the volumes start at 0 and rise")
+        raise _refused(field, value, "the volumes start at 0 and rise")
+    if any(abs(rate) > records.RATE_ONE for _, rate in rates):
+        raise _refused(field, value, "a percentage lies from -100 to 100")
     return text
 
 
-def _amount(field: str, text: str, places: int) -> str:
+def _percent(field: str, value: object) -> str:
     try:
-        units = decimals.parse(text, places)
-    except (decimals.NotADecimal, decimals.TooManyDecimals) as error:
-        raise ChangeError(field, f"{field} does not take {text!r}: a decimal of at most {places} places") from error
-    if units < 0 or (field == "tick_size" and not units):
-        raise ChangeError(field, f"{field} does not take {text!r}: it is too small")
+        rate = records.rate(str(msgspec.convert(value, int | float | str)))
+    except (msgspec.ValidationError, decimals.NotADecimal, decimals.TooManyDecimals) as error:
+        raise _refused(field, value, f"a percentage of at most {records.PERCENT_PLACES} places") from error
+    if not 0 <= rate <= records.RATE_ONE:
+        raise _refused(field, value, "a percentage lies from 0 to 100")
+    return decimals.shortest(rate, records.PERCENT_PLACES)
+
+
+def _amount(field: str, value: object, places: int) -> str:
+    try:
+        units = decimals.parse(msgspec.convert(value, str), places)
+    except (msgspec.ValidationError, decimals.NotADecimal, decimals.TooManyDecimals) as error:
+        raise _refused(field, value, f"a decimal text of at most {places} places") from error
+    if not 0 <= units <= _LARGEST * 10**places or (field == "tick_size" and not units):
+        raise _refused(field, value, f"it lies {'above 0' if field == 'tick_size' else 'from 0'} to {_LARGEST}")
     return decimals.shortest(units, places)
+
+
+def _refused(field: str, value: object, why: str) -> ChangeError:
+    return ChangeError(field, f"{field} does not take {str(value)[:60]!r}: {why}")

@@ -54,6 +54,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True, gc=False, eq=False):
         costmin: the least cost, cost units.
         taker: (30-day volume in whole dollars from which it holds, rate in millionths of the cost), ascending.
         maker: likewise; a rate below zero is a rebate.
+        margin_open_fee: what opening a position costs, in millionths of its cost.
+        margin_rollover_fee: what keeping it costs each time, likewise.
         cost_divisor: price units times lot units make that many to a cost unit.
     """
 
@@ -78,6 +80,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True, gc=False, eq=False):
     leverage_sell: tuple[int, ...]
     margin_call: int
     margin_stop: int
+    margin_open_fee: int
+    margin_rollover_fee: int
     long_position_limit: int | None
     short_position_limit: int | None
     reference: Reference
@@ -127,6 +131,8 @@ def derive(pair_id: str, record: PairRecord) -> Pair:
         leverage_sell=record.leverage_sell,
         margin_call=record.margin_call,
         margin_stop=record.margin_stop,
+        margin_open_fee=records.rate(record.margin_open_fee),
+        margin_rollover_fee=records.rate(record.margin_rollover_fee),
         long_position_limit=record.long_position_limit,
         short_position_limit=record.short_position_limit,
         reference=Reference(

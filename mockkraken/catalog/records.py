@@ -40,7 +40,13 @@ _INFO_FIELDS: dict[Info, tuple[str, ...]] = {
     "margin": ("margin_call", "margin_stop"),
 }
 
-_PERCENT_PLACES = 4
+# Rates are millionths of an amount, written in percent.
+RATE_ONE = 10**6
+PERCENT_PLACES = 4
+
+# [guess] kraken/30 §8.9: percent of a position's cost. AssetPairs does not show them.
+MARGIN_OPEN_FEE = MARGIN_ROLLOVER_FEE = "0.02"
+_NOT_SHOWN = ("margin_open_fee", "margin_rollover_fee")
 
 
 class Ladder(NamedTuple):
@@ -64,20 +70,30 @@ def ladder(text: str) -> Ladder:
         decimals.NotADecimal, decimals.TooManyDecimals: a percent that is no multiple of a millionth.
     """
     rows = _file().fee_ladders.get(text) or msgspec.json.decode(text, type=tuple[tuple[int, str], ...])
-    rates = tuple((threshold, decimals.parse(percent, _PERCENT_PLACES)) for threshold, percent in rows)
-    printed = ",".join(f"[{threshold},{_percent(rate)}]" for threshold, rate in rates)
+    rates = tuple((threshold, rate(percent)) for threshold, percent in rows)
+    printed = ",".join(f"[{threshold},{_percent(millionths)}]" for threshold, millionths in rates)
     return Ladder(rates, msgspec.Raw(f"[{printed}]"))
 
 
-def _percent(rate: int) -> str:
+def rate(percent: str) -> int:
+    """A percentage in millionths.
+
+    Raises:
+        decimals.NotADecimal, decimals.TooManyDecimals: it is none, or no multiple of a millionth.
+    """
+    return decimals.parse(percent, PERCENT_PLACES)
+
+
+def _percent(millionths: int) -> str:
     # A whole number prints as a float does: 0.0.
-    text = decimals.shortest(rate, _PERCENT_PLACES)
+    text = decimals.shortest(millionths, PERCENT_PLACES)
     return text if "." in text else f"{text}.0"
 
 
 class PairRecord(msgspec.Struct, frozen=True, gc=False, eq=False):
-    """One pair with the fields of AssetPairs, in their order; `fees` and `fees_maker` are texts for `ladder`.
+    """One pair with the fields of AssetPairs, in their order, and two more.
 
+    `fees` and `fees_maker` are texts for `ladder`, `margin_open_fee` and `margin_rollover_fee` are in percent.
     Two records are equal only if they are one object, which makes them cheap keys of a cache.
     """
 
@@ -106,6 +122,8 @@ class PairRecord(msgspec.Struct, frozen=True, gc=False, eq=False):
     execution_venue: str
     long_position_limit: int | None = None
     short_position_limit: int | None = None
+    margin_open_fee: str = MARGIN_OPEN_FEE
+    margin_rollover_fee: str = MARGIN_ROLLOVER_FEE
 
 
 class ReferencePrice(msgspec.Struct, frozen=True, gc=False):
@@ -178,7 +196,7 @@ def pair_entry(record: PairRecord, version1: bool = False, info: Info = "info") 
         for field in ("base", "quote", "fee_volume_currency"):
             entry[field] = assets.load()[entry[field]].display
     if info == "info":
-        shown = {field: value for field, value in entry.items() if value is not None}
+        shown = {field: value for field, value in entry.items() if value is not None and field not in _NOT_SHOWN}
     else:
         shown = {field: entry[field] for field in _INFO_FIELDS[info]}
     return msgspec.Raw(msgspec.json.encode(shown))

@@ -9,14 +9,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
 from mockkraken.exchange.fees import RollingVolume
+from mockkraken.exchange.positions import Positions
 
 if TYPE_CHECKING:
+    from mockkraken.clock import Timer
     from mockkraken.exchange.ledger import LedgerEntry
     from mockkraken.exchange.orders import Order
     from mockkraken.exchange.trades import Execution, Trade
 
 Role = Literal["client", "house", "fees"]
 Tier = Literal["starter", "intermediate", "pro"]
+State = Literal["ok", "unconfirmed", "disabled", "locked"]
+"""Whether an account may act at all; what the others refuse stands in service.check_account."""
 
 
 class Account:
@@ -29,6 +33,7 @@ class Account:
         self.role = role
         self.tier = tier
         self.margin = margin
+        self.state: State = "ok"
         self.iban = iban
         self.client = role == "client"
 
@@ -40,6 +45,10 @@ class Account:
         self.orders: dict[str, Order] = {}
         self.open: dict[str, Order] = {}
         self.open_by_cl_ord_id: dict[str, Order] = {}
+        self.open_on: defaultdict[str, int] = defaultdict(int)
+        self.positions = Positions()
+        self.margin_called = False
+        self.dead_man: Timer | None = None
         self.closed: list[Order] = []
         self.trades: dict[str, Trade] = {}
         self.executions: list[Execution] = []

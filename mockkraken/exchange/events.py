@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mockkraken.exchange.tape import Print
     from mockkraken.exchange.trades import Trade
 
-OrderEvent = Literal["pending_new", "new", "trade", "filled", "canceled"]
+OrderEvent = Literal["pending_new", "new", "trade", "filled", "canceled", "expired", "triggered", "amended", "restated"]
 
 
 class Events:
@@ -24,6 +24,7 @@ class Events:
         book: the volume at a price changed: (market, side, price in price units).
         trade: the public tape grew.
         ledger: an account's balance moved.
+        margin_call: an account's margin level has fallen to a pair's margin call.
         opened: a pair is looked at for the first time; its makers may place their orders, directly.
         settled: a command that touched the market is done; its makers may place their orders, directly.
     """
@@ -33,5 +34,6 @@ class Events:
         self.book: list[Callable[[Market, Side, int], None]] = []
         self.trade: list[Callable[[Market, Print], None]] = []
         self.ledger: list[Callable[[Account, LedgerEntry], None]] = []
+        self.margin_call: list[Callable[[Account], None]] = []
         self.opened: list[Callable[[Market], None]] = []
         self.settled: list[Callable[[Market], None]] = []

@@ -16,25 +16,49 @@ from mockkraken import clock, decimals, errors
 from mockkraken.catalog import Pair
 from mockkraken.decimals import TEN_TO
 from mockkraken.errors import KrakenError, invalid_arguments
+from mockkraken.exchange import prices, service
 from mockkraken.exchange.accounts import Account
 from mockkraken.exchange.market import Market
-from mockkraken.exchange.orders import Order, OrderType, SelfTrade, Side, TimeInForce
+from mockkraken.exchange.orders import (
+    LIMITED,
+    TRAILING,
+    TWO_PRICED,
+    Close,
+    Order,
+    OrderType,
+    SelfTrade,
+    Side,
+    TimeInForce,
+    opposite,
+)
+from mockkraken.exchange.prices import Sign, Written
+from mockkraken.exchange.service import SystemStatus
+from mockkraken.exchange.triggers import Signal, Stop
 from mockkraken.settings import Settings
 
 VOLUME_MAX = 10**15  # [guess] base units; above is "absurd", kraken/30 §5.2
-PRICE_MAX = 10**15  # [guess] quote units; above is EOrder:Invalid price
 FREE_CL_ORD_ID_MAX = 18  # [doc] kraken/30 §2.6
 DEADLINE_MIN, DEADLINE_MAX = 2 * clock.SECOND, 60 * clock.SECOND  # [doc] kraken/30 §2.1
+EXPIRE_MIN, EXPIRE_MAX = 5 * clock.SECOND, 31 * clock.DAY  # [doc], the month's length is a [guess]
+START_MAX = EXPIRE_MAX  # [guess]
+DISPLAY_PARTS = 15  # [doc] kraken/30 §8.5: an iceberg shows at least that part of its volume
+EXCESS_VOLUME_DECIMALS = "truncate"  # [guess] kraken/30 §5.2; or "refuse"
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _INT32 = re.compile(r"-?[0-9]{1,10}")
+_LEVERAGE = re.compile(r"([0-9]{1,3})(?::1)?")
+_SECONDS = re.compile(r"(\+?)([0-9]{1,11})")
 _FLAGS = frozenset(("post", "fcib", "fciq", "nompp", "viqc"))
 _NO_FLAGS: frozenset[str] = frozenset()
 # The words that a field takes, by themselves: what is kept is ours, not the copy that came with the request.
 _ORDER_TYPES: dict[str, OrderType] = {word: word for word in get_args(OrderType)}
+_CLOSE_TYPES: dict[str, OrderType] = {
+    word: word for word in _ORDER_TYPES.values() if word not in ("market", "settle-position")
+}
 _SIDES: dict[str, Side] = {word: word for word in get_args(Side)}
 _TIMES_IN_FORCE: dict[str, TimeInForce] = {word: word for word in get_args(TimeInForce)}
 _SELF_TRADES: dict[str, SelfTrade] = {word: word for word in get_args(SelfTrade)}
+_SIGNALS: dict[str, Signal] = {word: word for word in get_args(Signal)}
 
 T = TypeVar("T", bound=str)
 
@@ -46,6 +70,7 @@ class OrderRequest(msgspec.Struct, kw_only=True):
     type: str | None = None
     volume: str | None = None
     price: str | None = None
+    price2: str | None = None
     displayvol: str | None = None
     trigger: str | None = None
     leverage: str | None = None
@@ -60,10 +85,13 @@ class OrderRequest(msgspec.Struct, kw_only=True):
     close_price2: str | None = msgspec.field(default=None, name="close[price2]")
     userref: str | None = None
     cl_ord_id: str | None = None
+    sender_sub_id: str | None = None
     deadline: str | None = None
 
 
-def read_order(request: OrderRequest, account: Account, market: Market, settings: Settings, now: int) -> Order:
+def read_order(
+    request: OrderRequest, account: Account, market: Market, settings: Settings, system: SystemStatus, now: int
+) -> Order:
     """Turn a request into an order that the exchange has not accepted yet.
 
     Raises:
@@ -71,37 +99,44 @@ def read_order(request: OrderRequest, account: Account, market: Market, settings
     """
     pair = market.pair
     flags = _flag_tokens(request.oflags) if request.oflags else _NO_FLAGS
-    if pair.status != "online":
-        _check_status(pair, request, flags)
+    if system != "online" or pair.status != "online":
+        service.check_entry(system, pair, request.ordertype, post="post" in flags, reduce_only=request.reduce_only)
     ordertype = _one_of(_ORDER_TYPES, request.ordertype, "ordertype")
     side = _one_of(_SIDES, request.type, "type")
-    volume = _volume(request.volume, pair)
-    limit = _limit_price(request.price, pair) if ordertype == "limit" else None
+    margin = not _absent(request.leverage) if request.leverage else False
+    volume = read_volume(request.volume, pair, zero=margin)
+    order = Order(account=account, market=market, side=side, ordertype=ordertype, vol=volume)
+    if ordertype == "limit" and request.price and request.price[0] not in "+-#":
+        order.limit = absolute_price(request.price, pair)
+    elif ordertype not in ("market", "settle-position"):
+        _read_prices(order, request)
     if flags:
-        _check_flags(flags, ordertype)
-    time_in_force = _time_in_force(request.timeinforce, ordertype, flags) if request.timeinforce else "gtc"
-    _check_unoffered(request)
-    stptype = _one_of(_SELF_TRADES, request.stptype, "stptype") if request.stptype else "cancel-newest"
-    userref, cl_ord_id = _references(request, account)
-    order = Order(
-        account=account,
-        market=market,
-        side=side,
-        ordertype=ordertype,
-        vol=volume,
-        limit=limit,
-        time_in_force=time_in_force,
-        post="post" in flags,
-        fee_in_base="fcib" in flags,
-        nompp="nompp" in flags,
-        reduce_only=request.reduce_only,
-        stptype=stptype,
-        userref=userref,
-        cl_ord_id=cl_ord_id,
-    )
-    _check_minimums(order, settings)
+        _read_flags(order, flags, margin)
+    if request.timeinforce:
+        order.time_in_force = _time_in_force(request, ordertype, flags)
+    if request.starttm or request.expiretm:
+        _read_times(order, request, now)
+    if request.trigger:
+        _check_trigger(request.trigger, order)
+    if request.leverage or ordertype == "settle-position":
+        order.leverage = _leverage(request.leverage, order)
+        if order.leverage:
+            order.fee_in_base = False  # Margin trades pay in quote, on both sides [guess, kraken/30 §8.10].
+    if request.displayvol or ordertype == "iceberg":
+        order.display = read_display(request.displayvol, order, order.vol)
+    if request.close_ordertype or request.close_price or request.close_price2:
+        order.close = _read_close(request, order)
+    if request.stptype:
+        order.stptype = _one_of(_SELF_TRADES, request.stptype, "stptype")
+    order.reduce_only = request.reduce_only
+    order.sender_sub_id = request.sender_sub_id
+    if request.userref or request.cl_ord_id is not None:
+        order.userref, order.cl_ord_id = _references(request, account)
+        if order.cl_ord_id is not None and order.close is not None:
+            raise KrakenError(errors.INVALID_ARGUMENTS, "cl_ord_id and a conditional close exclude each other")
+    check_minimums(order, settings)
     if request.deadline is not None:
-        _check_deadline(request.deadline, now)
+        check_deadline(request.deadline, now)
     return order
 
 
@@ -121,85 +156,257 @@ def _flag_tokens(oflags: str) -> frozenset[str]:
     return frozenset(flag.strip() for flag in oflags.split(","))
 
 
-def _check_status(pair: Pair, request: OrderRequest, flags: frozenset[str]) -> None:
-    """Whether a pair that is not online takes such an order at all (kraken/30 §5.2, kraken/10 §7)."""
-    status = pair.status
-    limit = request.ordertype == "limit"
-    if (status == "post_only" and limit and "post" in flags) or (status == "limit_only" and limit):
-        return
-    raise KrakenError(errors.market_in_mode(status), f"{pair.altname} is {status}", check="status")
+def _absent(text: str | None) -> bool:
+    """Whether a leverage stands for none."""
+    return text in (None, "", "none", "0")
 
 
-def _volume(text: str | None, pair: Pair) -> int:
-    """Base volume in lot units; digits beyond the lot's decimals are cut off [guess, excess_volume_decimals]."""
+def read_volume(text: str | None, pair: Pair, *, zero: bool = False) -> int:
+    """Base volume in lot units; digits beyond the lot's decimals are cut off [guess].
+
+    `zero`: 0 is taken, for the whole of a margin position.
+
+    Raises:
+        KrakenError: it is no decimal number above 0.
+    """
     try:
         if not text or text[0] in "+-":
             raise decimals.NotADecimal
-        volume = decimals.truncate(text, pair.lot_decimals)
-        if volume > VOLUME_MAX * TEN_TO[pair.lot_decimals] or (not volume and not text.strip("0.")):
+        if EXCESS_VOLUME_DECIMALS == "refuse":
+            volume = decimals.parse(text, pair.lot_decimals)
+        else:
+            volume = decimals.truncate(text, pair.lot_decimals)
+        if volume > VOLUME_MAX * TEN_TO[pair.lot_decimals] or not (volume or zero or text.strip("0.")):
             raise decimals.NotADecimal
-    except decimals.NotADecimal:
+    except (decimals.NotADecimal, decimals.TooManyDecimals):
         reason = f"volume is {_shown(text)}; it takes a decimal number above 0 and at most {VOLUME_MAX}"
         raise KrakenError(invalid_arguments("volume"), reason) from None
     return volume
 
 
-def _limit_price(text: str | None, pair: Pair) -> int:
-    """Price in price units, no finer than the pair's decimals."""
-    if not text:
-        raise KrakenError(invalid_arguments("price"), "a limit order needs a price")
+# Prices
+
+
+def absolute_price(text: str, pair: Pair) -> int:
+    """A price without a sign, in price units.
+
+    Raises:
+        KrakenError: as `_written`.
+    """
     try:
-        if text[0] in "+-":
-            raise decimals.NotADecimal
-        price = decimals.parse(text, pair.pair_decimals)
-    except decimals.NotADecimal:
-        raise KrakenError(errors.INVALID_PRICE_ARGUMENT, f"price is {_shown(text)}, no plain decimal number") from None
-    except decimals.TooManyDecimals:
+        return prices.absolute(text, pair)
+    except ValueError as error:
+        raise _refusal(error, text, pair, errors.INVALID_PRICE_ARGUMENT) from None
+
+
+def _written(text: str, pair: Pair, automatic: Sign, unreadable: str) -> Written:
+    """Read a price by the grammar of kraken/30 §2.2.
+
+    Raises:
+        KrakenError: it does not follow that (`unreadable`), is too fine, or out of range.
+    """
+    try:
+        return prices.read(text, pair, automatic)
+    except ValueError as error:
+        raise _refusal(error, text, pair, unreadable) from None
+
+
+def _refusal(error: ValueError, text: str, pair: Pair, unreadable: str) -> KrakenError:
+    if isinstance(error, decimals.TooManyDecimals):
         message = errors.too_many_price_decimals(pair.wsname, pair.pair_decimals)
-        raise KrakenError(message, f"price is {_shown(text)}") from None
-    if not 0 < price <= PRICE_MAX * TEN_TO[pair.pair_decimals]:
-        raise KrakenError(errors.INVALID_PRICE, f"price is {_shown(text)}; it lies above 0 and at most at {PRICE_MAX}")
-    return price * TEN_TO[pair.price_scale - pair.pair_decimals]
+        return KrakenError(message, f"the price is {_shown(text)}")
+    if isinstance(error, prices.OutOfRange):
+        reason = f"the price is {_shown(text)}; it lies above 0 and at most at {prices.PRICE_MAX}"
+        return KrakenError(errors.INVALID_PRICE, reason)
+    return KrakenError(unreadable, f"{_shown(text)} is no price")
 
 
-def _check_flags(flags: frozenset[str], ordertype: OrderType) -> None:
+def amended_price(text: str, pair: Pair) -> Written:
+    """A price of an amend: absolute, or a distance from the market's (kraken/30 §4.1).
+
+    Raises:
+        KrakenError: it is neither.
+    """
+    if text[:1] == "#":
+        raise KrakenError(errors.INVALID_PRICE_ARGUMENT, f"{_shown(text)} is no price")
+    return _written(text, pair, "", errors.INVALID_PRICE_ARGUMENT)
+
+
+def distance(text: str, pair: Pair, refusal: str, *, signs: str) -> Written:
+    """A distance of a trailing order, which begins with one of `signs`.
+
+    Raises:
+        KrakenError: it is a price, or none at all.
+    """
+    if text[:1] not in signs:
+        raise KrakenError(refusal, f"{_shown(text)}: of a trailing order it is a distance, such as +100 or +1%")
+    return _written(text, pair, "", errors.INVALID_PRICE_ARGUMENT)
+
+
+def at_market(written: Written, order: Order, signal: Signal = "last") -> int:
+    """The price that a written one means now, in price units.
+
+    Raises:
+        KrakenError: there is nothing to go by, or it would not lie above 0.
+    """
+    if not written.relative:
+        return written.units
+    market = order.market
+    reference = market.reference(signal)
+    price = None if reference is None else written.at(reference, market.pair)
+    if price is None or not prices.in_range(price, market.pair):
+        what = "the market has no price yet" if reference is None else f"it is {market.pair.price_text(reference)} now"
+        raise KrakenError(errors.INVALID_PRICE, f"the price is {written.text(market.pair)} of the market's: {what}")
+    return price
+
+
+def _read_prices(order: Order, request: OrderRequest) -> None:
+    """The prices of an order that has any: its limit, or its trigger and what comes after."""
+    pair, ordertype, side = order.market.pair, order.ordertype, order.side
+    if not request.price:
+        raise KrakenError(invalid_arguments("price"), f"a {ordertype} order needs a price")
+    if ordertype in TRAILING and request.price[0] != "+":
+        reason = f"price is {_shown(request.price)}; of a {ordertype} order it is a distance, such as +100 or +1%"
+        raise KrakenError(invalid_arguments("price"), reason)
+    automatic = prices.automatic_sign(ordertype, side)
+    price = _written(request.price, pair, automatic, errors.INVALID_PRICE_ARGUMENT)
+    if ordertype in LIMITED:
+        order.limit = at_market(price, order)
+        order.limit_written = price if price.relative else None
+        return
+    signal: Signal = "index" if request.trigger == "index" else "last"
+    if ordertype in TRAILING and (not price.units or order.market.reference(signal) is None):
+        raise KrakenError(errors.INVALID_PRICE, "a trailing order needs a distance above 0, and a market with a price")
+    rising = (side == "buy") != ordertype.startswith("take-profit")
+    level = None if ordertype in TRAILING else at_market(price, order, signal)
+    limit = _secondary_price(request.price2, order) if ordertype in TWO_PRICED else None
+    order.stop = Stop(order=order, signal=signal, rising=rising, price=price, limit=limit, fixed=level)
+
+
+def _secondary_price(text: str | None, order: Order) -> Written:
+    unreadable = errors.INVALID_SECONDARY_PRICE_ARGUMENT
+    if not text or (order.ordertype in TRAILING and text[0] not in "+-"):
+        raise KrakenError(unreadable, f"price2 is {_shown(text)}; a {order.ordertype} has its limit there")
+    return _written(text, order.market.pair, prices.automatic_limit_sign(order.side), unreadable)
+
+
+def _check_trigger(text: str, order: Order) -> None:
+    if order.stop is None:
+        raise KrakenError(invalid_arguments("trigger"), "only triggered orders have a trigger")
+    if _one_of(_SIGNALS, text, "trigger") == "index" and not order.market.has_index:
+        raise KrakenError(errors.INDEX_UNAVAILABLE, f"{order.market.pair.altname} has no index price")
+
+
+def _read_close(request: OrderRequest, order: Order) -> Close:
+    """The terms of a conditional close; its prices follow the same grammar (kraken/30 §2.1, §8.7)."""
+    kind = _CLOSE_TYPES.get(request.close_ordertype or "")
+    if kind is None or not request.close_price or (kind in TWO_PRICED and not request.close_price2):
+        reason = f"close[ordertype] is {_shown(request.close_ordertype)}; it takes {', '.join(_CLOSE_TYPES)} and prices"
+        raise KrakenError(invalid_arguments("close"), reason)
+    side, pair = opposite(order.side), order.market.pair
+    if kind in TRAILING and request.close_price[0] != "+":
+        raise KrakenError(invalid_arguments("close"), "close[price] of a trailing order is a distance, such as +1%")
+    price = _written(request.close_price, pair, prices.automatic_sign(kind, side), errors.INVALID_PRICE_ARGUMENT)
+    second = None
+    if kind in TWO_PRICED and request.close_price2:
+        unreadable = errors.INVALID_SECONDARY_PRICE_ARGUMENT
+        if kind in TRAILING and request.close_price2[0] not in "+-":
+            raise KrakenError(unreadable, "close[price2] of a trailing order is a distance from its trigger price")
+        second = _written(request.close_price2, pair, prices.automatic_limit_sign(side), unreadable)
+    for written in (price, second):
+        if written is not None and not written.percent and written.units % pair.tick:
+            raise KrakenError(errors.TICK_SIZE_CHECK_FAILED, f"close price {written.text(pair)} is off the tick")
+    return Close(kind, price, second, "index" if request.trigger == "index" else "last")
+
+
+# Flags, times, margin
+
+
+def _read_flags(order: Order, flags: frozenset[str], margin: bool) -> None:
     if flags - _FLAGS or {"fcib", "fciq"} <= flags:
         raise KrakenError(invalid_arguments("oflags"), f"oflags are {_shown(', '.join(sorted(flags)))}")
-    if "post" in flags and ordertype != "limit":
-        raise KrakenError(invalid_arguments("postonly"), f"a {ordertype} order can't be post-only")
+    if "post" in flags and order.ordertype not in LIMITED:
+        raise KrakenError(invalid_arguments("postonly"), f"a {order.ordertype} order can't be post-only")
+    order.post, order.fee_in_base, order.nompp = "post" in flags, "fcib" in flags, "nompp" in flags
     if "viqc" in flags:
-        raise KrakenError(invalid_arguments("viqc"), "volume in quote currency is not offered here")
+        if order.ordertype != "market" or order.side != "buy" or margin:
+            reason = "volume in quote currency is for spot market orders that buy"
+            raise KrakenError(invalid_arguments("viqc"), reason)
+        pair = order.market.pair
+        order.budget = order.vol * TEN_TO[pair.cost_decimals] // TEN_TO[pair.lot_decimals]
 
 
-def _time_in_force(text: str, ordertype: OrderType, flags: frozenset[str]) -> TimeInForce:
-    time_in_force = _one_of(_TIMES_IN_FORCE, text.lower(), "timeinforce")
-    if time_in_force == "fok" and ordertype == "market":
+def _time_in_force(request: OrderRequest, ordertype: OrderType, flags: frozenset[str]) -> TimeInForce:
+    time_in_force = _one_of(_TIMES_IN_FORCE, (request.timeinforce or "").lower(), "timeinforce")
+    if time_in_force == "fok" and ordertype not in LIMITED | TWO_PRICED:
         raise KrakenError(invalid_arguments("timeinforce"), "fill or kill needs a limit price")
-    if time_in_force != "gtc" and "post" in flags:
+    if time_in_force == "gtd" and request.expiretm in (None, "", "0"):
+        raise KrakenError(invalid_arguments("timeinforce"), "good till date needs expiretm")
+    if time_in_force in ("ioc", "fok") and "post" in flags:
         raise KrakenError(invalid_arguments("timeinforce"), f"{time_in_force} takes at once, post-only never does")
     return time_in_force
 
 
-def _check_unoffered(request: OrderRequest) -> None:
-    """Arguments of triggered, timed, iceberg, margin and conditional orders, which are not offered."""
-    if request.starttm not in (None, "", "0"):
-        raise KrakenError(
-            invalid_arguments("starttm"), f"starttm is {_shown(request.starttm)}; only 0 (now) is offered"
-        )
-    if request.expiretm not in (None, "", "0"):
-        raise KrakenError(
-            invalid_arguments("expiretm"), f"expiretm is {_shown(request.expiretm)}; only 0 (none) is offered"
-        )
-    if request.trigger:
-        raise KrakenError(invalid_arguments("trigger"), "only triggered orders have a trigger")
-    if request.leverage not in (None, "", "none", "0"):
-        raise KrakenError(
-            invalid_arguments("leverage"), f"leverage is {_shown(request.leverage)}; only none is offered"
-        )
-    if request.displayvol:
-        raise KrakenError(invalid_arguments("display-volume"), "only iceberg orders have a display volume")
-    if request.close_ordertype or request.close_price or request.close_price2:
-        raise KrakenError(invalid_arguments("close"), "conditional close is not offered")
+def _read_times(order: Order, request: OrderRequest, now: int) -> None:
+    """Start and expiry; an expiry makes a good-till-cancelled order one till that date [guess]."""
+    start = _moment(request.starttm, "starttm", now)
+    if start and not now // clock.SECOND * clock.SECOND <= start <= now + START_MAX:
+        raise KrakenError(invalid_arguments("starttm"), f"starttm {_shown(request.starttm)} is past, or too far ahead")
+    order.starttm = start if start > now else 0
+    order.expiretm = _moment(request.expiretm, "expiretm", now)
+    if order.expiretm:
+        if not max(now, order.starttm) + EXPIRE_MIN <= order.expiretm <= now + EXPIRE_MAX:
+            reason = f"expiretm {_shown(request.expiretm)} is not 5 s to a month ahead of its start"
+            raise KrakenError(invalid_arguments("expiretm"), reason)
+        if order.time_in_force == "gtc":
+            order.time_in_force = "gtd"
+
+
+def _moment(text: str | None, name: str, now: int) -> int:
+    """A time in ns: `0` is none, `<n>` unix seconds, `+<n>` seconds from now."""
+    if not text:
+        return 0
+    match = _SECONDS.fullmatch(text)
+    if match is None:
+        reason = f"{name} is {_shown(text)}; it takes 0, unix seconds, or + and seconds (in a form, %2B)"
+        raise KrakenError(invalid_arguments(name), reason)
+    seconds = int(match[2]) * clock.SECOND
+    return now + seconds if match[1] else seconds
+
+
+def _leverage(text: str | None, order: Order) -> int:
+    """Leverage as a number; 0 for none. A settlement takes any, since it borrows nothing (kraken/30 §2.3)."""
+    settling = order.ordertype == "settle-position"
+    if _absent(text) and not settling:
+        return 0
+    pair = order.market.pair
+    offered = pair.leverage_buy if order.side == "buy" else pair.leverage_sell
+    match = _LEVERAGE.fullmatch(text or "")
+    leverage = int(match[1]) if match else 0
+    if leverage in offered or (settling and leverage and offered):
+        return leverage
+    shown = ", ".join(map(str, offered)) or "none"
+    reason = f"leverage is {_shown(text)}; a {order.side} of {pair.altname} takes {shown}"
+    raise KrakenError(invalid_arguments("leverage"), reason)
+
+
+def read_display(text: str | None, order: Order, volume: int) -> int:
+    """What an iceberg shows, lot units; at least a fifteenth of `volume` and at most the whole order.
+
+    Raises:
+        KrakenError: it is none of that, or the order is no iceberg.
+    """
+    pair = order.market.pair
+    try:
+        if order.ordertype != "iceberg" or not text or text[0] in "+-":
+            raise decimals.NotADecimal
+        display = decimals.truncate(text, pair.lot_decimals)
+        if not 0 < volume <= display * DISPLAY_PARTS or display > volume:
+            raise decimals.NotADecimal
+    except decimals.NotADecimal:
+        reason = f"the display volume is {_shown(text)}; an iceberg, and nothing else, shows 1/15 or more of its volume"
+        raise KrakenError(invalid_arguments("display-volume"), reason) from None
+    return display
 
 
 def _references(request: OrderRequest, account: Account) -> tuple[int | None, str | None]:
@@ -243,27 +450,62 @@ def as_userref(text: str) -> int | None:
     return int(text) if _INT32.fullmatch(text) and -(2**31) <= int(text) < 2**31 else None
 
 
-def _check_minimums(order: Order, settings: Settings) -> None:
+def check_minimums(order: Order, settings: Settings) -> None:
+    """The least volume, the tick and the least cost, in that order (kraken/30 §5.3).
+
+    Raises:
+        KrakenError: the order is below one of them, or off the tick.
+    """
     pair = order.market.pair
-    if order.vol < max(pair.ordermin, 1):
-        volume, least = (decimals.fmt(units, pair.lot_decimals) for units in (order.vol, pair.ordermin))
-        reason = f"volume {volume} is below the {least} of {pair.altname}"
-        raise KrakenError(settings.by_dialect("below_ordermin_error"), reason)
-    price = order.limit
-    if price is None:
-        best = order.market.book.best_opposite(order.side)
-        if best is None:
+    if not order.vol and order.leverage:
+        return  # All of a position, whatever that is.
+    price = order.limit if order.limit is not None else _price_to_reckon(order)
+    volume = order.vol
+    if order.budget is not None:
+        if price is None:
             return
-        price = best.price
-    elif price % pair.tick:
+        volume = order.budget * pair.cost_divisor // price
+    if volume < pair.ordermin or not volume:
+        text, least = (decimals.fmt(units, pair.lot_decimals) for units in (volume, pair.ordermin))
+        reason = f"volume {text} is below the {least} of {pair.altname}"
+        raise KrakenError(settings.by_dialect("below_ordermin_error"), reason)
+    if order.limit is not None:
+        _check_tick(pair, order.limit)
+    if order.stop is not None:
+        for written in (order.stop.price, order.stop.limit):
+            if written is not None and not written.percent:
+                _check_tick(pair, written.units)
+        _check_tick(pair, order.stop.fixed or 0)
+    if price is not None and (cost := pair.cost(price, volume)) < pair.costmin:
+        text, least = (decimals.fmt(units, pair.cost_decimals) for units in (cost, pair.costmin))
+        raise KrakenError(errors.COST_MINIMUM_NOT_MET, f"cost {text} is below the {least} of {pair.altname}")
+
+
+def _price_to_reckon(order: Order) -> int | None:
+    """The price at which an order without a limit is reckoned beforehand; None: there is none to go by."""
+    if order.stop is not None:
+        limit = order.stop.limit
+        if limit is not None and not limit.relative:
+            return limit.units
+        return order.stop.fixed or order.market.reference(order.stop.signal)
+    if order.ordertype == "settle-position":
+        return None
+    best = order.market.book.best_opposite(order.side)
+    return best.price if best else None
+
+
+def _check_tick(pair: Pair, price: int) -> None:
+    if price % pair.tick:
         reason = f"price {pair.price_text(price)} is no multiple of {pair.price_text(pair.tick)}"
         raise KrakenError(errors.TICK_SIZE_CHECK_FAILED, reason)
-    if (cost := pair.cost(price, order.vol)) < pair.costmin:
-        cost_text, least = (decimals.fmt(units, pair.cost_decimals) for units in (cost, pair.costmin))
-        raise KrakenError(errors.COST_MINIMUM_NOT_MET, f"cost {cost_text} is below the {least} of {pair.altname}")
 
 
-def _check_deadline(text: str, now: int) -> None:
+def check_deadline(text: str, now: int) -> None:
+    """Whether there is time until an order's deadline (kraken/30 §2.1, §5.2).
+
+    Raises:
+        KrakenError: it has passed, lies outside the window, or is no time.
+    """
     try:
         if "-" not in text:  # unix seconds are a time elsewhere, not here
             raise clock.ClockError

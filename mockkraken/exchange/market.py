@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mockkraken.exchange.book import Book
 from mockkraken.exchange.tape import Tape
+from mockkraken.exchange.triggers import Signal, Triggers
 
 if TYPE_CHECKING:
     from mockkraken.catalog import Pair
@@ -25,6 +26,8 @@ class Market:
     Attributes:
         spreads: the tops of the book since the market was first looked at, the newest last.
         earlier_spreads: gives those before.
+        triggers: the orders that wait for a price.
+        index: the index price if it was set; else it is the last price.
     """
 
     def __init__(self, pair: Pair) -> None:
@@ -33,6 +36,19 @@ class Market:
         self.tape = Tape()
         self.spreads: deque[Spread] = deque(maxlen=SPREADS_KEPT)
         self.earlier_spreads: Callable[[], Iterable[Spread]] = lambda: ()
+        self.triggers = Triggers()
+        self.index: int | None = None
+
+    def reference(self, signal: Signal = "last") -> int | None:
+        """The price that triggers and relative prices go by, price units; None: nothing was ever traded."""
+        if signal == "index" and self.index is not None:
+            return self.index
+        return self.tape.last_price or self.pair.reference.last
+
+    @property
+    def has_index(self) -> bool:
+        """Whether orders may be triggered by an index price: where one was set, and on pairs with leverage [guess]."""
+        return self.index is not None or bool(self.pair.leverage_buy or self.pair.leverage_sell)
 
     def recent_spreads(self) -> list[Spread]:
         """The last tops of the book, the newest last."""

@@ -2,7 +2,7 @@
 
 Planning and doing are apart so that each check (funds, fill or kill, post only) knows the outcome before anything
 moves.
-Reference: kraken/30 §8.1, §8.8.
+Reference: kraken/30 §8.1, §8.5, §8.8.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 class Plan(msgspec.Struct, frozen=True, eq=False):
     """The fills an incoming order would get, in order, and the account's own resting orders that would go for it."""
 
+    bound: int | None = None
+    """The worst price that was looked at; None: any."""
     steps: Sequence[tuple[Order, int]] = ()
     """Resting orders in the order in which they are met, with the volume to trade; 0: of the same account, and to be
     cancelled by self-trade prevention (cancel-oldest, cancel-both)."""
     volume: int = 0
+    complete: bool = False
+    """The incoming order gets all that it wants."""
     met_self: bool = False
     """The incoming order met its own account and goes no further (cancel-newest, cancel-both)."""
 
@@ -33,9 +37,6 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
         return self.met_self or bool(self.steps)
 
 
-_NOTHING = Plan()
-
-
 def crosses(side: Side, price: int, bound: int | None) -> bool:
     """Whether an order of that side trades at `price`, given the worst price that it accepts (None: any)."""
     if bound is None:
@@ -43,26 +44,43 @@ def crosses(side: Side, price: int, bound: int | None) -> bool:
     return price <= bound if side == "buy" else price >= bound
 
 
-def plan(order: Order, book: Book, bound: int | None) -> Plan:
-    """Walk the opposite side from the best price to `bound` and note what the order would meet."""
+def plan(order: Order, book: Book, bound: int | None, wanted: int) -> Plan:
+    """Walk the opposite side from the best price to `bound` and note what the order would meet, up to `wanted`.
+
+    An order that has a budget wants what that buys instead.
+    """
     best = book.best_opposite(order.side)
     if best is None or not crosses(order.side, best.price, bound):
-        return _NOTHING
+        return Plan(bound)
     steps: list[tuple[Order, int]] = []
-    total = left = order.vol - order.vol_exec
+    account = order.account
+    own = set[int]()
+    spendable = None if order.budget is None else order.budget - order.cost
+    pair = order.market.pair
+    total, left = 0, wanted
     for level in book.levels("sell" if order.side == "buy" else "buy"):
         if not crosses(order.side, level.price, bound):
             break
-        for resting in level.orders.values():
-            if resting.account is order.account and order.account.client:
-                if order.stptype != "cancel-newest":
+        if spendable is not None:
+            left = spendable * pair.cost_divisor // level.price
+        for resting, volume in level.offers():
+            if resting.account is account and account.client:
+                if order.stptype != "cancel-newest" and resting.seq not in own:
                     steps.append((resting, 0))
+                    own.add(resting.seq)
                 if order.stptype != "cancel-oldest":
-                    return Plan(steps, total - left, met_self=True)
+                    return Plan(bound, steps, total, met_self=True)
                 continue
-            volume = min(left, resting.vol - resting.vol_exec)
-            steps.append((resting, volume))
-            left -= volume
+            if volume > left:
+                volume = left
+            if volume:
+                steps.append((resting, volume))
+                total += volume
+            if spendable is None:
+                left -= volume
+            else:
+                spendable -= pair.cost(level.price, volume)
+                left = spendable * pair.cost_divisor // level.price
             if not left:
-                return Plan(steps, total)
-    return Plan(steps, total - left)
+                return Plan(bound, steps, total, complete=True)
+    return Plan(bound, steps, total)

@@ -12,6 +12,7 @@ import msgspec
 if TYPE_CHECKING:
     from mockkraken.exchange.ledger import LedgerEntry
     from mockkraken.exchange.orders import Order
+    from mockkraken.exchange.positions import Closing, Position
 
 
 class Trade(msgspec.Struct, eq=False):
@@ -30,7 +31,11 @@ class Trade(msgspec.Struct, eq=False):
     """The number that the public tape shows for it."""
     execution: Execution
     ledgers: list[LedgerEntry] | tuple[()] = ()
-    """The rows that it wrote, base and quote."""
+    """The rows that it wrote."""
+    opened: Position | None = None
+    """The margin position that it opened."""
+    closed: list[Closing] | tuple[()] = ()
+    """The parts of margin positions that it closed."""
 
 
 class Execution(msgspec.Struct, eq=False):

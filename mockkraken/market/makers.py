@@ -308,7 +308,7 @@ class Makers:
         for level in desk.market.book.levels("sell" if side == "buy" else "buy"):
             if not crosses(side, level.price, limit):
                 break
-            volume += level.volume
+            volume += sum(order.remaining for order in level.orders.values())
         if volume:
             self._exchange.take(desk.market, side, volume, desk.ids.order(), limit)
 
@@ -361,6 +361,10 @@ class Makers:
         assert desk.top is not None
         desk.timer = None
         pair, now = desk.market.pair, self._clock.now()
+        if not self._exchange.trades(desk.market):
+            desk.walked = now
+            self._rearm(desk)
+            return
         span, desk.walked = now - desk.walked, now
         (factor,) = history.factors(history.deviation(pair, span), desk.rng.randbytes(1))
         desk.price = max(history.moved(desk.price, factor), history.widen(pair.tick))

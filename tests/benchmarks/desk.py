@@ -18,7 +18,8 @@ class Desk:
 
     def __init__(self) -> None:
         clock, catalog = Clock(0), Catalog()
-        self._exchange = Exchange(clock, Settings(), catalog, Ids(generator(0, "ids")))
+        # Without rate limits, which cap the open orders of an account.
+        self._exchange = Exchange(clock, Settings(rate_limits="off"), catalog, Ids(generator(0, "ids")))
         self._pair = catalog.pair("XXBTZUSD")
         self._buyer, self._seller = (self._exchange.open_account(Account(name)) for name in ("buyer", "seller"))
         for trader in (self._buyer, self._seller):
@@ -42,6 +43,29 @@ class Desk:
         for _ in range(count):
             order = self._enter(_limit("buy", "0.0005", -1000))
             self._exchange.cancel_order(self._buyer, txid=order.txid)
+
+    def wait(self, count: int, dimes: int, distance: str | None = None) -> None:
+        """Let that many selling stops wait at and below a price; with a distance they trail at that instead."""
+        for number in range(count):
+            request = OrderRequest(ordertype="stop-loss", type="sell", volume="0.0005")
+            if distance is None:
+                request.price = f"{_MIDDLE + (dimes - number % 1000) / 10:.1f}"
+            else:
+                request.ordertype, request.price = "trailing-stop", distance
+            self._enter(request)
+
+    def trade_at(self, dimes: int) -> float:
+        """Trade once at a price, where the buyer takes all that comes; seconds of CPU time until all is done."""
+        bid = self._enter(_limit("buy", "1000", dimes))
+        begun = time.process_time()
+        self._enter(_limit("sell", "0.0005", dimes))
+        spent = time.process_time() - begun
+        self._exchange.cancel([bid])
+        return spent
+
+    @property
+    def waiting(self) -> int:
+        return self._exchange.market(self._pair).triggers.count
 
     def play(self, mix: list[Command]) -> float:
         """Apply the commands; µs of CPU time that each took.

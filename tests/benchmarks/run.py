@@ -189,11 +189,30 @@ def bench_exchange() -> None:
         return desk.play(mix[:8000])
 
     for what, much, little in (
-        ("10,000 resting orders, and 10", (10_000, 0), (10, 0)),
-        ("50,000 closed orders, and 1,000", (0, 50_000), (0, 1_000)),
+        ("50,000 resting orders, and 10", (50_000, 0), (10, 0)),
+        ("100,000 closed orders, and 1,000", (0, 100_000), (0, 1_000)),
     ):
         figures = [(among(*much), among(*little)) for _ in range(RUNS)]
         row(what, min(more for more, _ in figures), min(less for _, less in figures), "µs CPU", target=1.3)
+
+    def per_stop(fired: int, others: int) -> float:
+        """What one fired stop costs, in µs, among others that the same move does not reach."""
+        desk = Desk()
+        desk.trade_at(0)
+        desk.wait(fired, -2000)
+        desk.wait(others // 2, -20_000)
+        desk.wait(others - others // 2, 0, "+20%")
+        gc.collect()
+        spent = desk.trade_at(-3000)
+        assert desk.waiting == others, desk.waiting
+        return spent / fired * 1e6
+
+    for what, much, little in (
+        ("1,000 stops fired, and 100", (1_000, 0), (100, 0)),
+        ("1,000 stops fired among 50,000, and 0", (1_000, 50_000), (1_000, 0)),
+    ):
+        figures = [(per_stop(*much), per_stop(*little)) for _ in range(RUNS)]
+        row(what, min(more for more, _ in figures), min(less for _, less in figures), "µs CPU a stop", target=1.3)
 
 
 def bench_memory() -> None:

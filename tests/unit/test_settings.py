@@ -27,6 +27,8 @@ DEFAULTS = {
     "rate_limits": "on",
     "require_user_agent": False,
     "post_only_crossing": "error",
+    "triggered_at_entry": "cancel",
+    "stops_hold_funds": False,
     "market_price_protection": "10",
 }
 
@@ -139,6 +141,8 @@ class TestPatch:
             "rate_limits": "off",
             "require_user_agent": True,
             "post_only_crossing": "cancel",
+            "triggered_at_entry": "fire",
+            "stops_hold_funds": True,
             "market_price_protection": "off",
         }
         settings = Settings.of(**changes)

@@ -205,6 +205,7 @@ class TestSteps:
 
     def test_nobody_walks_where_there_is_no_price(self, new_pit: type[Pit]) -> None:
         pit = new_pit(market="walk")
+        pit.sandbox.catalog.with_record("AGLDUSD", status="online")
         market = pit.market("AGLDUSD")
         pit.sandbox.clock.advance(DAY)
         assert pit.book(market) == ([], [])
