@@ -8,26 +8,25 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 from mockkraken import errors
-from mockkraken.catalog import Asset
 from mockkraken.clock import SECOND
-from mockkraken.decimals import fmt, half_up, rescale
+from mockkraken.decimals import fmt, rescale
 from mockkraken.errors import KrakenError, invalid_arguments
-from mockkraken.exchange import Order
+from mockkraken.exchange import Order, margin
 from mockkraken.exchange.fees import USD_DECIMALS, Ladder, tier
 from mockkraken.exchange.intake import cl_ord_key
 from mockkraken.exchange.ledger import LedgerEntry
+from mockkraken.exchange.margin import MONEY_DECIMALS
 from mockkraken.exchange.trades import Execution, Trade
 from mockkraken.gate.permissions import ANY_KEY, all_of, any_of, in_order
 from mockkraken.ids import ORDER_ID
 from mockkraken.rest.endpoint import Caller, NoParams, Private, Venue
 from mockkraken.rest.paging import PageParams, bounds, page
 from mockkraken.rest.params import comma_list, is_version1
-from mockkraken.rest.rows import ledger_row, order_row, trade_row
+from mockkraken.rest.rows import amend_row, ledger_row, order_row, trade_row
 from mockkraken.rest.trading import trading_pair
 
 ORDERS_MAX, TRADES_MAX, LEDGERS_MAX = 50, 20, 20  # ids a query takes, kraken/40 §1.8, §1.11, §1.14
 ORDER_LIST_COST = 1  # of OpenOrders and ClosedOrders; [guess] kraken/10 §4.1, order_list_cost
-MONEY_DECIMALS = 4  # of TradeBalance and TradeVolume
 
 _OPEN: Final = "query-open-trades"
 _CLOSED: Final = "query-closed-trades"
@@ -61,45 +60,27 @@ class TradeBalanceParams(msgspec.Struct):
 
 
 def trade_balance(venue: Venue, caller: Caller, params: TradeBalanceParams) -> dict[str, str]:
-    """Equity and free margin; an account without positions has no margin in use and no margin level."""
+    """Equity, margin and free margin; without a margin in use there is no margin level."""
     into = venue.catalog.asset(params.asset)
     if into is None:
         raise KrakenError(errors.UNKNOWN_ASSET, f"there is no asset {params.asset[:40]!r}")
-    equivalent = collateral = 0
-    for asset_id, units in caller.account.balances.items():
-        asset = venue.catalog.assets[asset_id]
-        value = venue.exchange.valuation.value(units, asset, into, MONEY_DECIMALS) or 0
-        equivalent += value
-        collateral += _haircut(value, asset)
-    unexecuted = sum(_unexecuted(venue, order, into) for order in caller.account.open.values())
+    found = margin.standing(caller.account, into, venue.exchange.valuation, venue.catalog.assets)
     figures = {
-        "eb": equivalent,
-        "tb": collateral,
-        "m": 0,
-        "uv": unexecuted,
-        "n": 0,
-        "c": 0,
-        "v": 0,
-        "e": collateral,
-        "mf": collateral,
-        "mfo": collateral,
+        "eb": found.eb,
+        "tb": found.tb,
+        "m": found.m,
+        "uv": found.uv,
+        "n": found.n,
+        "c": found.c,
+        "v": found.v,
+        "e": found.e,
+        "mf": found.mf,
     }
-    return {name: fmt(value, MONEY_DECIMALS) for name, value in figures.items()}
-
-
-def _haircut(value: int, asset: Asset) -> int:
-    """What of a value counts as collateral: the asset's collateral_value, nothing without one [guess]."""
-    if asset.collateral_value is None:
-        return 0
-    whole, _, fraction = asset.collateral_value.partition(".")
-    return half_up(value * int(whole + fraction), 10 ** len(fraction))
-
-
-def _unexecuted(venue: Venue, order: Order, into: Asset) -> int:
-    pair = order.market.pair
-    cost = pair.cost(order.price, order.remaining)
-    value = venue.exchange.valuation.value(cost, pair.quote, into, MONEY_DECIMALS, places_of=pair.cost_decimals)
-    return value or 0
+    row = {name: fmt(value, MONEY_DECIMALS) for name, value in figures.items()}
+    if found.ml is not None:
+        row["ml"] = fmt(found.ml, 2)
+    row["mfo"] = fmt(found.mfo, MONEY_DECIMALS)
+    return row
 
 
 # Orders
@@ -178,6 +159,19 @@ def query_orders(venue: Venue, caller: Caller, params: QueryOrdersParams) -> dic
     return rows
 
 
+class OrderAmendsParams(msgspec.Struct):
+    order_id: str
+
+
+def order_amends(venue: Venue, caller: Caller, params: OrderAmendsParams) -> dict[str, Any]:
+    """An order's terms and their changes, the oldest first; none of one unknown, or that the key may not see."""
+    order = caller.account.orders.get(params.order_id)
+    if order is None or (_CLOSED if order.closetm else _OPEN) not in caller.key.permissions:
+        return {"count": 0, "amends": []}
+    rows = [amend_row(amend, order.market.pair) for amend in venue.exchange.amends_of(order)]
+    return {"count": len(rows), "amends": rows}
+
+
 # Trades
 
 
@@ -191,11 +185,25 @@ class TradesHistoryParams(PageParams, kw_only=True):
 def trades_history(venue: Venue, caller: Caller, params: TradesHistoryParams) -> dict[str, Any]:
     account = caller.account
     within = bounds(params, lambda txid: trade.time if (trade := account.trades.get(txid)) else None)
-    # Every fill so far is plain spot: none has opened or closed a position.
-    spot = params.type in ("all", "no position")
     rows = _executions(account.executions) if params.consolidate_taker else _fills(account.trades)
-    found = ((fills[0].id, fills) for fills in rows if spot and within.hold(fills[0].time))
-    return page("trades", found, lambda fills: trade_row(fills, ledgers=params.ledgers), params)
+    found = ((fills[0].id, fills) for fills in rows if _is_of(params.type, fills) and within.hold(fills[0].time))
+
+    def row(fills: list[Trade]) -> dict[str, Any]:
+        return trade_row(fills, ledgers=params.ledgers, trades=params.trades, consolidated=params.consolidate_taker)
+
+    return page("trades", found, row, params)
+
+
+def _is_of(kind: str, fills: list[Trade]) -> bool:
+    """Whether a trade is of the kind asked for: what it has to do with margin positions (kraken/40 §1.10)."""
+    if kind in ("any position", "no position"):
+        return bool(fills[0].order.leverage) == (kind == "any position")
+    if kind == "closing position":
+        return any(fill.closed for fill in fills)
+    if kind == "closed position":
+        opened = [fill.opened for fill in fills if fill.opened is not None]
+        return bool(opened) and not any(position.open for position in opened)
+    return True
 
 
 def _executions(executions: list[Execution]) -> Iterator[list[Trade]]:
@@ -221,7 +229,8 @@ def query_trades(venue: Venue, caller: Caller, params: QueryTradesParams) -> dic
         if trade is None:
             raise KrakenError(errors.INVALID_ORDER, f"{txid[:40]!r} is no trade of this account", check="order")
         fills = trade.execution.fills
-        rows[txid] = trade_row(fills if fills[0] is trade else [trade], ledgers=params.ledgers)
+        shown = fills if fills[0] is trade else [trade]
+        rows[txid] = trade_row(shown, ledgers=params.ledgers, trades=params.trades)
     return rows
 
 
@@ -402,6 +411,13 @@ ENDPOINTS = (
         summary="Orders that have ended, in pages of 50",
     ),
     Private("QueryOrders", query_orders, any_of(_OPEN, _CLOSED), QueryOrdersParams, summary="Up to 50 orders by txid"),
+    Private(
+        "OrderAmends",
+        order_amends,
+        any_of(_OPEN, _CLOSED),
+        OrderAmendsParams,
+        summary="What an order's terms were, and how they were changed",
+    ),
     Private(
         "TradesHistory",
         trades_history,

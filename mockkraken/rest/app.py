@@ -14,18 +14,24 @@ import msgspec
 
 from mockkraken import errors
 from mockkraken.errors import Check, KrakenError
+from mockkraken.exchange import service
 from mockkraken.gate.gate import Credentials
 from mockkraken.gate.signature import signed_path
-from mockkraken.rest import account, coverage, edge, params, public, trading
+from mockkraken.rest import account, coverage, edge, params, positions, public, trading
 from mockkraken.rest.body import Fields, Undecodable, read_body, read_query
 from mockkraken.rest.edge import Answer
-from mockkraken.rest.endpoint import Caller, Partial, Private, Public, Venue
+from mockkraken.rest.endpoint import Caller, Partial, Private, Public, Rows, Venue
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-ENDPOINTS: tuple[Public | Private, ...] = (*public.ENDPOINTS, *account.ENDPOINTS, *trading.ENDPOINTS)
+ENDPOINTS: tuple[Public | Private, ...] = (
+    *public.ENDPOINTS,
+    *account.ENDPOINTS,
+    *positions.ENDPOINTS,
+    *trading.ENDPOINTS,
+)
 
 MALFORMED_BODY_ERROR = errors.BAD_REQUEST  # [guess] kraken/10 §1.9, malformed_body_error
 PRIVATE_GET_ERROR = errors.INVALID_ARGUMENTS  # [obs 2020] kraken/10 §1.9, private_get_response: HTTP 200
@@ -201,7 +207,14 @@ class RestApp:
         key = venue.gate.admit(credentials, endpoint.needs, endpoint.cost)
         try:
             read = params.read(endpoint.params, credentials.fields, named=True)
-            return success(endpoint.handler(venue, Caller(key, venue.exchange.accounts[key.account]), read))
+            caller = Caller(key, venue.exchange.accounts[key.account])
+            if not endpoint.order_action:  # Those look at the account after their other arguments.
+                service.check_account(caller.account)
+            result = endpoint.handler(venue, caller, read)
+            if isinstance(result, Rows):
+                call.error, call.reason = result.refused.message, result.refused.reason
+                result = result.result
+            return success(result)
         except KrakenError:
             venue.gate.refused_later(key)
             raise

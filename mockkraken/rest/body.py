@@ -1,9 +1,9 @@
 """From raw bytes to flat fields: a form or a JSON object, every value as the text that was sent.
 
-Nested values become keys with brackets, as forms write them: `close[ordertype]`, `orders[0][txid]`. Lists of plain
-values become comma lists, and so do repeated names of a form; of a repeated nonce, and of any name that JSON repeats,
-the first counts [guess]. Numbers keep their digits, so that no amount ever passes through a float. Reference:
-kraken/10 §1.3, kraken/30 §1.2.
+Nested values become keys with brackets, as forms write them: `close[ordertype]`, `orders[0][txid]`; an empty object in
+a list becomes an empty text. Lists of plain values become comma lists, and so do repeated names of a form; of a
+repeated nonce, and of any name that JSON repeats, the first counts [guess]. Numbers keep their digits, so that no
+amount ever passes through a float. Reference: kraken/10 §1.3, kraken/30 §1.2.
 """
 
 from __future__ import annotations
@@ -125,7 +125,10 @@ class _Flat:
             return  # a nonce is a text or a number
         if any(isinstance(item, (dict, list)) for item in items):
             for index, item in enumerate(items):
+                before = len(self.fields)
                 self.take(f"{name}[{index}]", item, depth + 1)
+                if len(self.fields) == before:
+                    self.fields[f"{name}[{index}]"] = ""  # an empty object counts: rows must not move up
         elif items:
             self.fields[_text(name)] = ",".join(_text(item) for item in items if item is not None)
 

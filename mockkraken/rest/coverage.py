@@ -7,9 +7,8 @@ from collections.abc import Iterable
 # Kraken's methods as of August 2026 that are answered as unknown ones so far, by family; all but the first are private.
 NOT_SIMULATED = {
     "Public": ("GroupedBook", "PreTrade", "PostTrade"),
-    "Account": ("OrderAmends", "OpenPositions", "CreditLines", "Level3", "ListWalletAccounts"),
+    "Account": ("CreditLines", "Level3", "ListWalletAccounts"),
     "Exports": ("AddExport", "ExportStatus", "RetrieveExport", "RemoveExport"),
-    "Trading": ("AddOrderBatch", "AmendOrder", "EditOrder", "CancelOrderBatch", "CancelAllOrdersAfter"),
     "Funding": (
         *("DepositMethods", "DepositAddresses", "DepositStatus"),
         *("WithdrawMethods", "WithdrawAddresses", "WithdrawInfo", "Withdraw", "WithdrawStatus", "WithdrawCancel"),

@@ -10,6 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from mockkraken.catalog import Catalog
     from mockkraken.clock import Clock
+    from mockkraken.errors import KrakenError
     from mockkraken.exchange import Account, Exchange
     from mockkraken.gate.gate import Gate
     from mockkraken.gate.keys import Key
@@ -74,6 +75,11 @@ class Private(msgspec.Struct, frozen=True):
     cost: int = 1
     summary: str = ""
 
+    @property
+    def order_action(self) -> bool:
+        """Whether it places, changes or cancels orders: exactly those calls need these permissions."""
+        return not self.needs.codes.isdisjoint(("modify-trades", "close-trades"))
+
 
 class Partial(NamedTuple):
     """An answer that carries an error and a result together (a Ticker list in which some pairs are unknown)."""
@@ -81,3 +87,10 @@ class Partial(NamedTuple):
     error: str
     result: Any
     reason: str
+
+
+class Rows(NamedTuple):
+    """An answer without an error of its own, some rows of which are refusals: the journal says of the first why."""
+
+    result: Any
+    refused: KrakenError

@@ -13,8 +13,10 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 
 from mockkraken import errors
+from mockkraken.exchange.exchange import CANCELS_MAX
 from mockkraken.exchange.intake import FREE_CL_ORD_ID_MAX
 from mockkraken.exchange.orders import OrderType, SelfTrade, Side
+from mockkraken.exchange.triggers import Signal
 from mockkraken.gate.nonce import LARGEST
 from mockkraken.rest import results
 from mockkraken.rest.account import LEDGERS_MAX, ORDERS_MAX, TRADES_MAX, LedgerType
@@ -22,6 +24,7 @@ from mockkraken.rest.app import ENDPOINTS, path_of
 from mockkraken.rest.endpoint import Private, Public
 from mockkraken.rest.public import DEPTH_DEFAULT, DEPTH_MAX, INTERVALS
 from mockkraken.rest.public import TRADES_MAX as PRINTS_MAX
+from mockkraken.rest.trading import BATCH_MAX, BATCH_MIN, TIMEOUT_MAX, AddOrderBatchParams, BatchOrder
 from mockkraken.version import __version__
 
 Schema = dict[str, Any]
@@ -64,20 +67,62 @@ _BOUND: Schema = {
     "pattern": r"^([0-9]{1,15}(\.[0-9]{1,9})?|[A-Z][A-Z2-7]{5}-[A-Z2-7]{5}-[A-Z2-7]{6})$",
     "examples": ["1767225600"],
 }
-_UNOFFERED: Schema = {"type": "string", "maxLength": 0, "description": "Not offered: only the empty text."}
+_CL_ORD_ID: Schema = {
+    "type": "string",
+    "format": "client-order-id",
+    "minLength": 1,
+    "maxLength": 36,
+    "pattern": "^[ -~]+$",
+    "description": f"A UUID, 32 hexadecimal digits, or up to {FREE_CL_ORD_ID_MAX} characters of ASCII.",
+}
+_CANCELLED: Schema = {"type": "string", "format": "order-id", "minLength": 1, "examples": ["OQCLML-BW3P3-BUCMWZ"]}
+_VOLUME: Schema = _NUMBER | {"format": "volume", "examples": ["0.01"]}
+_PRICE: Schema = {
+    "type": "string",
+    "format": "price",
+    "pattern": r"^[+#-]?[0-9]{1,15}(\.[0-9]{1,9})?%?$",
+    "description": "A price, or with + or - a distance from the market's, in quote currency or percent.",
+    "examples": ["60000.0", "+1.5%"],
+}
+_MOMENT: Schema = {
+    "type": "string",
+    "format": "moment",
+    "pattern": r"^\+?[0-9]{1,11}$",
+    "default": "0",
+    "description": "Unix seconds, with + seconds from now; 0: none.",
+}
+_DEADLINE: Schema = {"type": "string", "format": "date-time", "description": "RFC 3339, 2 to 60 s ahead."}
+_TOKENIZED: Schema = {"type": "string", "enum": ["tokenized_asset"]}
+
+_ORDER: dict[str, Schema] = {
+    "ordertype": _choice(OrderType),
+    "type": _choice(Side),
+    "volume": _VOLUME | {"description": "In base currency, with viqc in quote currency."},
+    "price": _PRICE | {"description": "Limit or trigger price; of trailing orders a distance such as `+1%`."},
+    "price2": _PRICE | {"description": "Limit price once triggered."},
+    "displayvol": _VOLUME | {"description": "Icebergs only: a fifteenth of the volume or more."},
+    "trigger": _choice(Signal) | {"description": "Triggered orders only."},
+    "leverage": {"type": "string", "format": "leverage", "pattern": "^(none|[0-9]{1,2}(:1)?)$", "examples": ["2"]},
+    "stptype": _choice(SelfTrade) | {"default": "cancel-newest"},
+    "oflags": _list_of({"type": "string", "enum": ["post", "fcib", "fciq", "nompp", "viqc"]}),
+    "timeinforce": {"type": "string", "enum": ["GTC", "IOC", "GTD", "FOK"], "default": "GTC"},
+    "starttm": _MOMENT,
+    "expiretm": _MOMENT,
+    "close[ordertype]": {
+        "type": "string",
+        "enum": [kind for kind in get_args(OrderType) if kind not in ("market", "settle-position")],
+    },
+    "close[price]": _PRICE,
+    "close[price2]": _PRICE,
+    "asset_class": _TOKENIZED,
+    "deadline": _DEADLINE,
+}
 
 _HINTS: dict[str, Schema] = {
     "pair": _PAIR,
     "asset": _ASSET,
     "assetVersion": {"type": "integer", "enum": [1], "description": "1: the answer's keys are the modern names."},
-    "cl_ord_id": {
-        "type": "string",
-        "format": "client-order-id",
-        "minLength": 1,
-        "maxLength": 36,
-        "pattern": "^[ -~]+$",
-        "description": f"A UUID, 32 hexadecimal digits, or up to {FREE_CL_ORD_ID_MAX} characters of ASCII.",
-    },
+    "cl_ord_id": _CL_ORD_ID,
     "userref": {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1},
     "start": _BOUND | {"description": "Unix seconds or a row's id; what is later is shown."},
     "end": _BOUND | {"description": "Unix seconds or a row's id; what is later is left out."},
@@ -97,41 +142,55 @@ _HINTS_OF: dict[str, dict[str, Schema]] = {
     },
     "QueryOrders": {"txid": _list_of(_id("O", "order-id"), ORDERS_MAX)},
     "QueryTrades": {"txid": _list_of(_id("T", "trade-id"), TRADES_MAX)},
+    "OpenPositions": {"txid": _list_of(_id("T", "trade-id"))},
     "QueryLedgers": {"id": _list_of(_id("L", "ledger-id"), LEDGERS_MAX)},
     "Ledgers": {"asset": _list_of(_ASSET), "type": _list_of(_choice(LedgerType))},
     "TradeVolume": {"pair": _list_of(_PAIR)},
-    "CancelOrder": {
-        "txid": {
-            "type": "string",
-            "format": "order-id",
-            "minLength": 1,
-            "description": "A txid or a userref, or a comma list of them.",
-            "examples": ["OQCLML-BW3P3-BUCMWZ"],
-        }
+    "AddOrder": _ORDER,
+    "AddOrderBatch": {"deadline": _DEADLINE, "asset_class": _TOKENIZED},
+    "AmendOrder": {
+        "order_qty": _VOLUME | {"description": "The whole new volume, what is executed of it included."},
+        "display_qty": _VOLUME | {"description": "Icebergs only."},
+        "limit_price": _PRICE,
+        "trigger_price": _PRICE,
+        "txid": _id("O", "order-id"),
+        "deadline": _DEADLINE,
     },
-    "AddOrder": {
-        "ordertype": _choice(OrderType),
-        "type": _choice(Side),
-        "volume": _NUMBER | {"format": "volume", "description": "In base currency.", "examples": ["0.01"]},
-        "price": _NUMBER | {"format": "price", "description": "Limit orders need one.", "examples": ["60000.0"]},
-        "asset_class": {"type": "string", "enum": ["tokenized_asset"]},
-        "timeinforce": {"type": "string", "enum": ["GTC", "IOC", "FOK"], "default": "GTC"},
-        "stptype": _choice(SelfTrade) | {"default": "cancel-newest"},
-        "oflags": _list_of({"type": "string", "enum": ["post", "fcib", "fciq", "nompp"]}),
-        "deadline": {"type": "string", "format": "date-time", "description": "RFC 3339, 2 to 60 s ahead."},
-        "leverage": {"type": "string", "enum": ["none"]},
-        "starttm": {"type": "string", "enum": ["0"]},
-        "expiretm": {"type": "string", "enum": ["0"]},
-        "displayvol": _UNOFFERED,
-        "trigger": _UNOFFERED,
-        "close[ordertype]": _UNOFFERED,
-        "close[price]": _UNOFFERED,
-        "close[price2]": _UNOFFERED,
+    "OrderAmends": {"order_id": _id("O", "order-id")},
+    "EditOrder": {
+        "txid": _CANCELLED | {"description": "A txid or a userref."},
+        "volume": _VOLUME,
+        "displayvol": _VOLUME,
+        "price": _PRICE,
+        "price2": _PRICE,
+        "oflags": _list_of({"type": "string", "enum": ["post"]}),
+        "asset_class": _TOKENIZED,
+        "deadline": _DEADLINE,
+    },
+    "CancelOrder": {"txid": _CANCELLED | {"description": "A txid or a userref, or a comma list of them."}},
+    "CancelOrderBatch": {"orders": _list_of(_CANCELLED, CANCELS_MAX), "cl_ord_ids": _list_of(_CL_ORD_ID, CANCELS_MAX)},
+    "CancelAllOrdersAfter": {
+        "timeout": {"type": "integer", "minimum": 0, "maximum": TIMEOUT_MAX, "description": "Seconds; 0: never."}
     },
 }
 
 # Missing ones are refused late, in an order that the Struct does not say.
-_REQUIRED: dict[str, tuple[str, ...]] = {"AddOrder": ("pair", "type", "ordertype", "volume")}
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    "AddOrder": ("pair", "type", "ordertype", "volume"),
+    "AddOrderBatch": ("pair", "orders"),
+    "EditOrder": ("txid", "pair"),
+    "CancelAllOrdersAfter": ("timeout",),
+}
+
+# What must be there of several.
+_ALTERNATIVES: dict[str, Schema] = {
+    "AmendOrder": {
+        "oneOf": [{"required": ["txid"]}, {"required": ["cl_ord_id"]}],
+        "anyOf": [{"required": [term]} for term in ("order_qty", "display_qty", "limit_price", "trigger_price")],
+    },
+    "CancelOrder": {"anyOf": [{"required": ["txid"]}, {"required": ["cl_ord_id"]}]},
+    "CancelOrderBatch": {"anyOf": [{"required": ["orders"]}, {"required": ["cl_ord_ids"]}]},
+}
 
 _NONCE: Schema = {
     "type": "integer",
@@ -246,7 +305,7 @@ def _path_item(endpoint: Public | Private, shapes: _Shapes) -> dict[str, Any]:
             "x-kraken-permission": endpoint.needs.text,
             "x-kraken-cost": endpoint.cost,
             "security": [{"ApiKey": [], "ApiSign": []}],
-            "requestBody": _body(properties, required),
+            "requestBody": _body(properties, required, _ALTERNATIVES.get(endpoint.name, {})),
         }
     operation["responses"] = _responses(endpoint, shapes.of(result_type(endpoint)))
     return {"get" if isinstance(endpoint, Public) else "post": operation}
@@ -254,11 +313,22 @@ def _path_item(endpoint: Public | Private, shapes: _Shapes) -> dict[str, Any]:
 
 def _fields(endpoint: Public | Private) -> tuple[dict[str, Schema], list[str]]:
     """An endpoint's fields by their names on the wire, and which must be there."""
-    (_,), components = msgspec.json.schema_components([endpoint.params], ref_template=_REF)
-    struct = components[endpoint.params.__name__]
     hints = _HINTS | _HINTS_OF.get(endpoint.name, {})
-    properties = {name: hints.get(name) or _given(schema) for name, schema in struct["properties"].items()}
-    return properties, [*struct["required"], *_REQUIRED.get(endpoint.name, ())]
+    properties, required = _members(endpoint.params, hints)
+    if endpoint.params is AddOrderBatchParams:
+        order, _ = _members(BatchOrder, _HINTS | _ORDER)
+        required_of_order = [name for name in _REQUIRED["AddOrder"] if name != "pair"]
+        item = {"type": "object", "properties": order, "required": required_of_order}
+        properties["orders"] = _list_of(item, BATCH_MAX) | {"minItems": BATCH_MIN}
+    return properties, [*required, *_REQUIRED.get(endpoint.name, ())]
+
+
+def _members(kind: type[msgspec.Struct], hints: dict[str, Schema]) -> tuple[dict[str, Schema], list[str]]:
+    (_,), components = msgspec.json.schema_components([kind], ref_template=_REF)
+    struct = components[kind.__name__]
+    return {name: hints.get(name) or _given(schema) for name, schema in struct["properties"].items()}, struct[
+        "required"
+    ]
 
 
 def _given(schema: Schema) -> Schema:
@@ -278,9 +348,13 @@ def _parameter(name: str, schema: Schema, required: bool) -> dict[str, Any]:
 _COMMA_LIST = {"style": "form", "explode": False}
 
 
-def _body(properties: dict[str, Schema], required: list[str]) -> dict[str, Any]:
+def _body(properties: dict[str, Schema], required: list[str], alternatives: Schema) -> dict[str, Any]:
     schema = {"type": "object", "properties": {"nonce": _NONCE} | properties, "required": ["nonce", *required]}
+    schema |= alternatives
     lists = {name: _COMMA_LIST for name, field in properties.items() if field.get("type") == "array"}
+    if any(properties[name]["items"].get("type") == "object" for name in lists):
+        # Forms take it too, as `orders[0][type]`, but that is nothing that this language could say.
+        return {"required": True, "content": {_JSON: {"schema": schema}}}
     form: dict[str, Any] = {"schema": schema} | ({"encoding": lists} if lists else {})
     return {"required": True, "content": {_FORM: form, _JSON: {"schema": schema}}}
 

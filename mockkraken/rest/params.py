@@ -1,11 +1,13 @@
 """From flat fields to an endpoint's Struct, by the Struct's own annotations.
 
-A field may be a `str`, `int`, `bool`, a `Literal` of texts, or `list[str]` (a comma list, or the bracketed keys that
-lists of JSON objects become); with `| None` or a default it is optional. Unknown fields are ignored (kraken/10 §1.9).
+A field may be a `str`, `int`, `bool`, a `Literal` of texts, `list[str]` (a comma list, or the bracketed keys that
+lists of JSON objects become), or `list[Fields]` (such objects each for itself, as fields to be read one by one); with
+`| None` or a default it is optional. Unknown fields are ignored (kraken/10 §1.9).
 """
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable
 from functools import cache
@@ -21,6 +23,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _TRUE, _FALSE = frozenset(("true", "1", "yes")), frozenset(("false", "0", "no", ""))
 _INT_DIGITS = 18
+_INDEX = re.compile(r"0|[1-9][0-9]{0,2}")  # of an object in a list; higher ones are nobody's
 
 
 class _Field(NamedTuple):
@@ -29,11 +32,12 @@ class _Field(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """A Struct's fields by their names on the wire; which are needed, and which are lists."""
+    """A Struct's fields by their names on the wire; which are needed, which are lists, of texts or of objects."""
 
     fields: dict[str, _Field]
     required: tuple[str, ...]
     lists: tuple[str, ...]
+    objects: tuple[tuple[str, str], ...]
 
 
 def read(kind: type[S], fields: Fields, *, named: bool) -> S:
@@ -54,7 +58,7 @@ def read(kind: type[S], fields: Fields, *, named: bool) -> S:
     for wire in plan.required:
         if wire not in fields:
             raise _refusal(wire, named, "is missing")
-    values = {}
+    values: dict[str, Any] = {name: _objects(wire, fields) for wire, name in plan.objects}
     for wire, text in fields.items():
         field = plan.fields.get(wire)
         if field is not None:
@@ -72,12 +76,15 @@ def _refusal(wire: str, named: bool, what: str) -> KrakenError:
 
 @cache
 def _plan(kind: type[msgspec.Struct]) -> _Plan:
-    hints = get_type_hints(kind)
-    known = msgspec.structs.fields(kind)
+    hints = {name: _bare(hint) for name, hint in get_type_hints(kind).items()}
+    every = msgspec.structs.fields(kind)
+    objects = [field for field in every if _is_list_of_objects(hints[field.name])]
+    known = [field for field in every if field not in objects]
     return _Plan(
         {field.encode_name: _Field(field.name, _reader(hints[field.name])) for field in known},
         tuple(field.encode_name for field in known if field.required),
-        tuple(field.encode_name for field in known if get_origin(_bare(hints[field.name])) is list),
+        tuple(field.encode_name for field in known if get_origin(hints[field.name]) is list),
+        tuple((field.encode_name, field.name) for field in objects),
     )
 
 
@@ -87,8 +94,11 @@ def _bare(hint: Any) -> Any:
     return hint
 
 
+def _is_list_of_objects(hint: Any) -> bool:
+    return get_origin(hint) is list and get_origin(get_args(hint)[0]) is dict
+
+
 def _reader(hint: Any) -> Callable[[str], Any]:
-    hint = _bare(hint)
     if get_origin(hint) is list:
         return comma_list
     if get_origin(hint) is Literal:
@@ -137,3 +147,27 @@ def _bracketed(wire: str, fields: Fields) -> str | None:
     prefix = f"{wire}["
     found = [value for key, value in fields.items() if key.startswith(prefix) and not key.endswith("[aclass]")]
     return ",".join(found) if found else None
+
+
+def _objects(wire: str, fields: Fields) -> list[Fields]:
+    """The objects of a list, `orders[0][type]`, in the order of their indices, each as fields of its own.
+
+    Raises:
+        KrakenError: there is something else under that name, or an index is none.
+    """
+    found: dict[int, Fields] = {}
+    for key, text in fields.items():
+        if not key.startswith(wire):
+            continue
+        name, _, inside = key.partition("[")
+        if name != wire:
+            continue
+        index, _, rest = inside.partition("]")
+        # `[close][price]`, and `[close[price]]` of an object with a flat key, are both `close[price]`.
+        outside, *parts = rest.replace("]", "").split("[")
+        if not _INDEX.fullmatch(index) or outside or (text and not parts):
+            raise KrakenError(errors.INVALID_ARGUMENTS, f"{key[:40]} is no member of a list of objects")
+        member = found.setdefault(int(index), {})
+        if parts:
+            member[parts[0] + "".join(f"[{part}]" for part in parts[1:])] = text
+    return [found[index] for index in sorted(found)]

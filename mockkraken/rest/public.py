@@ -34,8 +34,10 @@ def time(venue: Venue, _: NoParams) -> dict[str, Any]:
 
 
 def system_status(venue: Venue, _: NoParams) -> dict[str, str]:
-    now = venue.clock.now()
-    return {"status": "online", "timestamp": clock.rfc3339(now - now % SECOND)}
+    now, status = venue.clock.now(), venue.exchange.status
+    # Version 1 of the WebSocket alone has a word for limit_only (kraken/20 §6).
+    shown = "online" if status == "limit_only" else status
+    return {"status": shown, "timestamp": clock.rfc3339(now - now % SECOND)}
 
 
 # Assets and pairs

@@ -14,13 +14,16 @@ from typing import Annotated, Literal, NamedTuple, NotRequired, TypedDict
 from msgspec import Meta
 
 from mockkraken.catalog.records import PairStatus
-from mockkraken.exchange.orders import OrderType, Side, Status, TimeInForce
+from mockkraken.exchange.orders import AmendType, OrderType, Side, Status, TimeInForce
 from mockkraken.gate.permissions import Code
 
 # Texts
 
 Decimal = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?$")]
 SignedDecimal = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+Profit = Annotated[str, Meta(pattern=r"^[+-][0-9]+(\.[0-9]+)?$")]
+WrittenPrice = Annotated[str, Meta(pattern=r"^[+-]?[0-9]+(\.[0-9]+)?%?$")]
+"""A price, or a distance from one: `60000.0`, `+1.0000%`."""
 Whole = Annotated[str, Meta(pattern=r"^[0-9]+$")]
 OrderId = Annotated[str, Meta(pattern=r"^O[A-Z2-7]{5}-[A-Z2-7]{5}-[A-Z2-7]{6}$")]
 TradeId = Annotated[str, Meta(pattern=r"^T[A-Z2-7]{5}-[A-Z2-7]{5}-[A-Z2-7]{6}$")]
@@ -222,6 +225,7 @@ class TradeBalance(TypedDict):
     v: SignedDecimal
     e: SignedDecimal
     mf: SignedDecimal
+    ml: NotRequired[SignedDecimal]
     mfo: SignedDecimal
 
 
@@ -235,23 +239,26 @@ class OrderDescription(TypedDict):
     aclass: str
     type: Side
     ordertype: OrderType
-    price: Decimal
-    price2: Decimal
+    price: WrittenPrice
+    price2: WrittenPrice
     leverage: str
     order: str
     close: str
 
 
 class OpenOrder(TypedDict):
-    """An order: `vol` in base, `cost` and `fee` in quote currency; `price` is the average of what was executed."""
+    """An order: `vol` in base, `cost` and `fee` in quote currency; `price` is the average of what was executed.
+
+    With the flag viqc `vol` and `vol_exec` are in quote currency, too.
+    """
 
     refid: OrderId | None
     userref: int | None
     cl_ord_id: NotRequired[str]
     status: Status
     opentm: float
-    starttm: int
-    expiretm: int
+    starttm: float
+    expiretm: float
     descr: OrderDescription
     vol: Decimal
     vol_exec: Decimal
@@ -263,6 +270,11 @@ class OpenOrder(TypedDict):
     misc: str
     oflags: str
     time_in_force: TimeInForce
+    trigger: NotRequired[Literal["index"]]
+    margin: NotRequired[bool]
+    reduce_only: NotRequired[bool]
+    sender_sub_id: NotRequired[str]
+    display_volume: NotRequired[Decimal]
     trades: NotRequired[list[TradeId]]
 
 
@@ -289,11 +301,37 @@ class ClosedOrders(TypedDict):
 QueryOrders = dict[OrderId, Order]
 
 
+class Amend(TypedDict):
+    """An order's terms from a time on, which is in milliseconds: first the original ones, then each change."""
+
+    amend_id: TradeId
+    amend_type: AmendType
+    order_qty: Decimal
+    display_qty: NotRequired[Decimal]
+    remaining_qty: Decimal
+    limit_price: NotRequired[Decimal]
+    trigger_price: NotRequired[Decimal]
+    reason: NotRequired[str]
+    post_only: bool
+    timestamp: int
+
+
+class OrderAmends(TypedDict):
+    """What became of an order's terms, the oldest first."""
+
+    count: int
+    amends: list[Amend]
+
+
 # Private: trades and ledger
 
 
 class Trade(TypedDict):
-    """A trade: `vol` in base, `cost` and `fee` in quote currency."""
+    """A trade: `vol` in base, `cost` and `fee` in quote currency.
+
+    From `posstatus` on it is about the margin position that the trade opened, once parts are closed: average price,
+    cost, fee, volume and margin of those, and the profit.
+    """
 
     ordertxid: OrderId
     postxid: RefId
@@ -301,8 +339,8 @@ class Trade(TypedDict):
     aclass: str
     time: float
     type: Side
-    ordertype: OrderType
-    tradeordertype: OrderType
+    ordertype: OrderType | Literal["liquidation market", "settle position"]
+    tradeordertype: Literal["market", "limit"]
     price: Decimal
     cost: Decimal
     fee: SignedDecimal
@@ -312,6 +350,14 @@ class Trade(TypedDict):
     misc: str
     trade_id: int
     maker: bool
+    posstatus: NotRequired[Literal["open", "closed"]]
+    cprice: NotRequired[Decimal]
+    ccost: NotRequired[Decimal]
+    cfee: NotRequired[SignedDecimal]
+    cvol: NotRequired[Decimal]
+    cmargin: NotRequired[Decimal]
+    net: NotRequired[Profit]
+    trades: NotRequired[list[TradeId]]
     ledgers: NotRequired[list[LedgerId]]
 
 
@@ -323,6 +369,52 @@ class TradesHistory(TypedDict):
 
 
 QueryTrades = dict[TradeId, Trade]
+
+
+# One member is a word of Python's.
+_Class = TypedDict("_Class", {"class": str})
+
+
+class OpenPosition(_Class):
+    """A margin position as it was opened, and how much of it is closed; with `docalcs` what the rest is worth."""
+
+    ordertxid: OrderId
+    posstatus: Literal["open"]
+    pair: str
+    time: float
+    type: Side
+    ordertype: OrderType
+    cost: Decimal
+    fee: SignedDecimal
+    vol: Decimal
+    vol_closed: Decimal
+    margin: Decimal
+    value: NotRequired[Decimal]
+    net: NotRequired[Profit]
+    terms: str
+    rollovertm: Whole
+    misc: str
+    oflags: str
+
+
+class ConsolidatedPosition(TypedDict):
+    """All positions on a pair, summed up; `positions` says how many there are."""
+
+    pair: str
+    positions: Whole
+    type: Side
+    leverage: Decimal
+    cost: Decimal
+    fee: SignedDecimal
+    vol: Decimal
+    vol_closed: Decimal
+    margin: Decimal
+    value: NotRequired[Decimal]
+    net: NotRequired[Profit]
+
+
+OpenPositions = dict[TradeId, OpenPosition] | list[ConsolidatedPosition]
+"""Positions by id, the oldest first; with `consolidation` a row for each pair."""
 
 
 class LedgerEntry(TypedDict):
@@ -418,9 +510,10 @@ GetApiKeyInfo = CamelKeyInfo | SnakeKeyInfo | BothKeyInfo
 
 
 class OrderText(TypedDict):
-    """An order in one sentence."""
+    """An order in one sentence, and its conditional close in another."""
 
     order: str
+    close: NotRequired[str]
 
 
 class AddOrder(TypedDict):
@@ -430,13 +523,61 @@ class AddOrder(TypedDict):
     txid: NotRequired[list[OrderId]]
 
 
+class BatchRow(TypedDict):
+    """What became of one order of a batch: it was placed, or validated, or refused.
+
+    Empty: it was in order, but another one was not, and so none was placed.
+    """
+
+    txid: NotRequired[OrderId]
+    descr: NotRequired[OrderText]
+    error: NotRequired[str]
+
+
+class AddOrderBatch(TypedDict):
+    """A row for each order, as they were sent."""
+
+    orders: list[BatchRow]
+
+
+class AmendOrder(TypedDict):
+    """The change, as OrderAmends lists it."""
+
+    amend_id: TradeId
+
+
+class EditOrder(TypedDict):
+    """The order that takes the place of the old one, with its prices as they were sent.
+
+    One that was only validated has no txid. The userrefs are there if one was sent.
+    """
+
+    status: Literal["ok"]
+    txid: NotRequired[OrderId]
+    originaltxid: OrderId
+    newuserref: NotRequired[int]
+    olduserref: NotRequired[int]
+    volume: Decimal
+    price: NotRequired[str]
+    price2: NotRequired[str]
+    orders_cancelled: int
+    descr: OrderText
+
+
 class CancelledOrders(TypedDict):
     """How many orders were cancelled."""
 
     count: int
 
 
-CancelOrder = CancelAll = CancelledOrders
+CancelOrder = CancelOrderBatch = CancelAll = CancelledOrders
+
+
+class CancelAllOrdersAfter(TypedDict):
+    """When all orders will be cancelled; `0`: they will not."""
+
+    currentTime: Rfc3339Seconds
+    triggerTime: Rfc3339Seconds | Literal["0"]
 
 
 class GetWebSocketsToken(TypedDict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tracemalloc
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -335,23 +334,6 @@ def test_json_numbers_never_become_floats(kraken: Client) -> None:
     body = body.replace('"60000"', "60000.00000000000000000000000000001")
     refusal = kraken.post_raw("AddOrder", body.encode(), nonce=1, content_type="application/json").refusal
     assert refusal == "EOrder:Invalid price:XBT/USD price can only be specified up to 1 decimals."
-
-
-@pytest.mark.parametrize("close", [{"ordertype": "limit", "price": "70000"}, {"ordertype": "stop-loss", "price": 1}])
-def test_a_conditional_close_is_understood_in_every_spelling(kraken: Client, close: dict[str, Any]) -> None:
-    """None is offered yet, and none may be passed over in silence."""
-    flat = {f"close[{name}]": value for name, value in close.items()}
-    escaped = "&".join(f"{quote(name)}={value}" for name, value in flat.items())
-    raw = "&".join(f"{name}={value}" for name, value in flat.items())
-    plain = "&".join(f"{name}={value}" for name, value in ORDER.items())
-    answers = [
-        kraken.post("AddOrder", **ORDER, **flat),
-        kraken.post_json("AddOrder", **ORDER, **flat),
-        kraken.post_json("AddOrder", **ORDER, close=close),
-        kraken.post_raw("AddOrder", f"nonce=51&{plain}&{escaped}".encode(), nonce=51),
-        kraken.post_raw("AddOrder", f"nonce=52&{plain}&{raw}".encode(), nonce=52),
-    ]
-    assert [answer.refusal for answer in answers] == ["EGeneral:Invalid arguments:close"] * 5
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,7 @@ NEEDS = {
     "TradeVolume": "query-funds",
     "TradeBalance": "query-open-trades",
     "OpenOrders": "query-open-trades",
+    "OpenPositions": "query-open-trades",
     "ClosedOrders": "query-closed-trades",
     "TradesHistory": "query-closed-trades",
     "QueryTrades": "query-closed-trades",
@@ -376,6 +377,12 @@ NEEDS = {
     "AddOrder": "modify-trades",
     "CancelOrder": "modify-trades or close-trades",
     "CancelAll": "modify-trades or close-trades",
+    "AddOrderBatch": "modify-trades and close-trades",
+    "EditOrder": "modify-trades and close-trades",
+    "AmendOrder": "modify-trades or close-trades",
+    "CancelOrderBatch": "modify-trades or close-trades",
+    "CancelAllOrdersAfter": "modify-trades or close-trades",
+    "OrderAmends": "query-open-trades or query-closed-trades",
 }
 
 
@@ -571,7 +578,7 @@ def test_a_body_in_many_parts_is_read_whole_and_its_size_bounded(sandbox: Sandbo
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/0/private/AmendOrder", "Kraken has this method, mockkraken does not simulate it yet"),
+        ("/0/private/DepositMethods", "Kraken has this method, mockkraken does not simulate it yet"),
         ("/0/private/GetAPIKeyInfo", "there is no such method; it is spelled /0/private/GetApiKeyInfo"),
         ("/0/public/trades", "there is no such method; it is spelled /0/public/Trades"),
         ("/0/private/Foo", "there is no such method"),

@@ -73,6 +73,20 @@ def bought(kraken, sandbox) -> dict[str, str]:
         "gone": kraken.buy("1", "10001"),
     }
     kraken.call("CancelOrder", txid=ids["gone"])
+    order = {"pair": "XBTUSD", "type": "sell", "volume": "0.1"}
+    for name, fields in {
+        "iceberg": {"ordertype": "iceberg", "price": "70000", "volume": "1", "displayvol": "0.1"},
+        "stop": {"ordertype": "stop-loss-limit", "price": "-5%", "price2": "-100", "trigger": "index"},
+        "trailing": {"ordertype": "trailing-stop", "price": "+1%", "leverage": "2", "reduce_only": "true"},
+        "amended": {"ordertype": "limit", "price": "+10%", "sender_sub_id": "desk", "close[ordertype]": "stop-loss"},
+        "timed": {"ordertype": "limit", "price": "99998", "starttm": "+3600", "expiretm": "+7200"},
+        "money": {"ordertype": "market", "type": "buy", "volume": "50", "oflags": "viqc"},
+    }.items():
+        more = {"close[price]": "50000"} if name == "amended" else {}
+        (ids[name],) = kraken.call("AddOrder", **(order | fields | more))["txid"]
+    kraken.call("AmendOrder", txid=ids["amended"], order_qty="0.2")
+    kraken.buy("2", pair="ETHUSD", leverage="5")
+    kraken.sell("0.5", pair="ETHUSD", leverage="5")
     sandbox.clock.advance(90 * 10**9)
     kraken.get("Depth", pair="XBTUSD")
     return ids
@@ -81,6 +95,13 @@ def bought(kraken, sandbox) -> dict[str, str]:
 # What is called of each endpoint; `$` asks for ids of the account above.
 SEVERAL = "XBTUSD,ETH/USD,DOGEEUR"
 HISTORY: list[dict[str, str]] = [{}, {"without_count": "true", "trades": "true"}, {"ofs": "1"}]
+BATCH = {"pair": "XBTUSD"} | {
+    f"orders[{number}][{name}]": text
+    for number in (0, 1)
+    for name, text in {"type": "sell", "ordertype": "limit", "volume": "0.1", "price": "99999"}.items()
+}
+PRICES = ("price", "price2")
+EDIT = {"txid": "$also", "pair": "XBTUSD", "price": "99997"}
 CALLS: dict[str, list[dict[str, str]]] = {
     "Time": [{}],
     "SystemStatus": [{}],
@@ -101,8 +122,10 @@ CALLS: dict[str, list[dict[str, str]]] = {
     "OpenOrders": [{}, {"trades": "true"}, {"userref": "-7"}],
     "ClosedOrders": [*HISTORY, {"consolidate_taker": "false", "trades": "true"}],
     "QueryOrders": [{"txid": "$orders"}, {"txid": "$orders", "trades": "true"}],
+    "OrderAmends": [{"order_id": text} for text in ("$open", "$amended", "$iceberg", "OAAAAA-AAAAA-AAAAAA")],
     "TradesHistory": [*HISTORY, {"ledgers": "true", "consolidate_taker": "false"}],
     "QueryTrades": [{"txid": "$trades"}, {"txid": "$trades", "ledgers": "true"}],
+    "OpenPositions": [{}, {"docalcs": "true"}, {"docalcs": "true", "consolidation": "market"}],
     "Ledgers": [*HISTORY, {"type": "adjustment"}],
     "QueryLedgers": [{"id": "$ledgers"}],
     "TradeVolume": [{}, {"pair": SEVERAL}],
@@ -116,10 +139,17 @@ CALLS: dict[str, list[dict[str, str]]] = {
             "volume": "0.01",
             "price": "99999",
             "validate": "true",
+            "close[ordertype]": "limit",
+            "close[price]": "50000",
         },
     ],
+    "AddOrderBatch": [BATCH | {"validate": "true"}, BATCH, BATCH | {"orders[1][type]": "hold"}],
+    "AmendOrder": [{"txid": "$open", "limit_price": "9999"}, {"cl_ord_id": "mine", "limit_price": "+1"}],
+    "EditOrder": [EDIT | {"validate": "true"}, EDIT | {"userref": "9"}],
     "CancelOrder": [{"txid": "$open"}],
+    "CancelOrderBatch": [{"orders": "$open"}, {"orders": "$open"}],
     "CancelAll": [{}],
+    "CancelAllOrdersAfter": [{"timeout": "60"}, {"timeout": "0"}],
     "GetWebSocketsToken": [{}],
 }
 
@@ -133,6 +163,9 @@ def ask(kraken, bought):
         "$trades": trades,
         "$ledgers": kraken.call("Ledgers")["ledger"],
         "$open": [bought["open"]],
+        "$also": [bought["also open"]],
+        "$amended": [bought["amended"]],
+        "$iceberg": [bought["iceberg"]],
     }
 
     def ask(name: str, fields: dict[str, str]) -> Any:
@@ -158,14 +191,19 @@ def test_every_answer_is_what_is_declared_and_documented(ask, endpoint):
 def test_rows_of_every_kind_are_among_the_answers(kraken, bought, ask):
     """What the test above looks at is not merely empty."""
     rows = kraken.call("QueryOrders", txid=",".join(bought.values()), trades="true")
-    assert {row["status"] for row in rows.values()} == {"open", "closed", "canceled"}
-    assert {row["misc"] for row in rows.values()} == {"", "partial"}
-    assert {"cl_ord_id", "trades", "closetm"} <= set().union(*rows.values())
+    assert {row["status"] for row in rows.values()} == {"pending", "open", "closed", "canceled"}
+    assert {row["misc"] for row in rows.values()} == {"", "partial", "amended"}
+    rare = {"cl_ord_id", "trades", "closetm", "trigger", "margin", "reduce_only", "sender_sub_id", "display_volume"}
+    assert rare <= set().union(*rows.values())
+    assert {"+10.0000%", "-5.0000%", "-100.0"} <= {row["descr"][price] for row in rows.values() for price in PRICES}
+    listed = [ask("OrderAmends", fields)["amends"] for fields in CALLS["OrderAmends"]]
+    assert [len(amends) for amends in listed] == [1, 2, 1, 0]
     assert ask("OpenOrders", {"userref": "-7"})["open"].keys() == {bought["also open"]}
     for name, at_least in {"QueryTrades": 4, "QueryLedgers": 8}.items():
         assert len(ask(name, CALLS[name][0])) >= at_least
     assert ask("CancelOrder", {"txid": "$open"})["count"] == 1
-    assert ask("CancelAll", {})["count"] == 1
+    assert ask("CancelAll", {})["count"] == 6
+    assert [len(ask("OpenPositions", fields)) for fields in CALLS["OpenPositions"]] == [1, 1, 1]
     assert len(ask("Depth", {"pair": "DOGEEUR"})["XDGEUR"]["asks"]) > 10
 
 

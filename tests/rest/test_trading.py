@@ -409,65 +409,6 @@ def test_self_trade_prevention(kraken: Client, stptype: str, resting: str, incom
     assert kraken.call("TradesHistory")["count"] == 0
 
 
-# Cancelling (kraken/30 §6)
-
-
-def test_cancel_by_each_kind_of_name(kraken: Client) -> None:
-    first = kraken.buy("0.1", "60000", userref="5")
-    kraken.buy("0.1", "60001", userref="5")
-    kraken.buy("0.1", "60002", cl_ord_id="grid-1")
-    fourth = kraken.buy("0.1", "60003")
-    assert kraken.call("CancelOrder", txid=fourth) == {"count": 1}
-    assert kraken.call("CancelOrder", txid="5") == {"count": 2}
-    assert kraken.call("CancelOrder", cl_ord_id="grid-1") == {"count": 1}
-    assert kraken.row(first)["reason"] == "User requested"
-    assert kraken.call("OpenOrders") == {"open": {}}
-
-
-GONE = "EOrder:Unknown order"
-NEVER = "EOrder:Invalid order"
-
-
-@pytest.mark.parametrize("dialect", ["documented", "observed"])
-def test_cancel_what_is_not_open(kraken: Client, login: Callable[..., Client], sandbox: Sandbox, dialect: str) -> None:
-    sandbox.settings.patch({"dialect": dialect})
-    filled, cancelled = kraken.buy("0.1"), kraken.buy("0.1", "60000", cl_ord_id="once")
-    kraken.call("CancelOrder", txid=cancelled)
-    foreign = login("second").buy("0.01", "60000")
-    never = NEVER if dialect == "observed" else GONE
-
-    def refusal(**fields: str) -> str:
-        return kraken.post("CancelOrder", **fields).refusal
-
-    assert refusal(txid=filled) == GONE
-    assert refusal(txid=cancelled) == GONE
-    assert refusal(txid=foreign) == GONE
-    assert refusal(txid="12345") == GONE
-    assert refusal(txid="OZZZZZ-ZZZZZ-ZZZZZZ") == never
-    assert refusal(txid="rubbish") == never
-    assert refusal(txid="O18901-18901-189018") == never
-    assert refusal(cl_ord_id="once") == never
-    assert refusal(cl_ord_id="never") == never
-    assert refusal() == "EGeneral:Invalid arguments"
-
-
-def test_a_list_cancels_what_is_open_in_it(kraken: Client) -> None:
-    filled, resting = kraken.buy("0.1"), kraken.buy("0.1", "60000")
-    assert kraken.call("CancelOrder", txid=f"{filled},{resting},{resting}") == {"count": 1}
-    assert kraken.post("CancelOrder", txid=f"{filled},{resting}").refusal == GONE
-
-
-def test_cancel_all(kraken: Client, login: Callable[..., Client]) -> None:
-    second = login("second")
-    other = second.buy("0.01", "60000")
-    for pair, price in (("XBTUSD", "60000"), ("ETHUSD", "1500"), ("XBTUSD", "60000")):
-        kraken.buy("0.1", price, pair=pair)
-    assert kraken.post("CancelAll").body == ok('{"count":3}')
-    assert kraken.post("CancelAll").body == ok('{"count":0}')
-    assert list(second.call("OpenOrders")["open"]) == [other]
-    assert {row["reason"] for row in kraken.call("ClosedOrders")["closed"].values()} == {"User requested"}
-
-
 # References of one's own
 
 
