@@ -19,7 +19,7 @@ from mockkraken.control.client import (
     KeysControl,
     SettingsControl,
 )
-from mockkraken.control.market_client import OrdersControl, PairsControl
+from mockkraken.control.market_client import OrdersControl, PairsControl, StatusControl
 from mockkraken.control.operations import Control
 from mockkraken.sandbox import Sandbox
 from mockkraken.settings import Settings
@@ -148,7 +148,7 @@ class MockKraken:
 
     Attributes:
         api_key, api_secret: of the default key, `full`, which may do everything.
-        clock, settings, accounts, keys, pairs, orders, counters, journal: the control API.
+        clock, settings, accounts, keys, pairs, orders, status, counters, journal: the control API.
 
     Raises:
         SettingError: there is no such setting, or it does not take that value.
@@ -190,6 +190,7 @@ class MockKraken:
         self.keys = KeysControl(self._perform)
         self.pairs = PairsControl(self._perform)
         self.orders = OrdersControl(self._perform)
+        self.status = StatusControl(self._perform)
         self.counters = CountersControl(self._perform)
         self.journal = JournalControl(self._perform)
 

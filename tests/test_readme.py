@@ -20,7 +20,7 @@ from mockkraken import MockKraken
 from mockkraken.cli import commands
 from mockkraken.control.http import CALLS
 from mockkraken.errors import DIALECT_ROWS
-from mockkraken.rest import account, coverage, public, trading
+from mockkraken.rest import account, coverage, positions, public, trading
 from mockkraken.rest.app import ENDPOINTS
 from mockkraken.rest.endpoint import Private
 from mockkraken.settings import Settings
@@ -118,7 +118,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def coverage_table() -> str:
-    families = (("Public", public), ("Account", account), ("Trading", trading))
+    families = (("Public", public), ("Account", account), ("Account", positions), ("Trading", trading))
     rows = []
     for family, module in families:
         for endpoint in module.ENDPOINTS:
@@ -207,7 +207,7 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 def test_every_endpoint_says_what_it_is_for() -> None:
     assert [endpoint.name for endpoint in ENDPOINTS if not endpoint.summary] == []
-    listed = {endpoint.name for module in (public, account, trading) for endpoint in module.ENDPOINTS}
+    listed = {endpoint.name for module in (public, account, positions, trading) for endpoint in module.ENDPOINTS}
     assert listed == {endpoint.name for endpoint in ENDPOINTS}
 
 

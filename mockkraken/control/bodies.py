@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from mockkraken.control.errors import invalid
 from mockkraken.errors import Check
-from mockkraken.exchange.accounts import Tier
+from mockkraken.exchange.accounts import State, Tier
 from mockkraken.exchange.orders import Side
 from mockkraken.journal.journal import Outcome
 from mockkraken.market import Model
@@ -55,6 +55,20 @@ class AccountChange(msgspec.Struct):
 
     tier: Tier | UnsetType = UNSET
     margin: bool | UnsetType = UNSET
+    state: State | UnsetType = UNSET
+
+
+class StatusChange(msgspec.Struct):
+    """`POST /mock/status`: of the exchange, or of one pair."""
+
+    status: str
+    pair: str | UnsetType = UNSET
+
+
+class Index(msgspec.Struct):
+    """`POST /mock/index/PAIR`; null: as the last trade."""
+
+    price: Any
 
 
 class NewKey(msgspec.Struct):

@@ -171,7 +171,7 @@ class AccountHandle:
         return f"<account {self.name!r}>"
 
     def state(self) -> dict[str, Any]:
-        """Everything about it: tier, role, margin, balances, holds, ..."""
+        """Everything about it: tier, role, state, margin, balances, holds, ..."""
         row: dict[str, Any] = self._perform(Control.account, self.name)
         return row
 
@@ -179,7 +179,9 @@ class AccountHandle:
         """Change some properties, all or nothing; everything about the account as it is then.
 
         Args:
-            changes: `tier` (`starter`, `intermediate` or `pro`), and `margin`: whether it may trade on margin.
+            changes: `tier` (`starter`, `intermediate` or `pro`), `margin`: whether it may trade on margin, and `state`:
+                `ok`; `unconfirmed` or `disabled`, which refuse every private call; or `locked`, which refuses to
+                place, change and cancel orders.
 
         Raises:
             ControlError: there is no such property, or it does not take that value; or the account is `house` or

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mockkraken.control import counters, documents, markets, signing
+from mockkraken.control import counters, documents, markets, pairs, signing, status
 from mockkraken.control.errors import (
     INTERNAL,
     METHOD_NOT_ALLOWED,
@@ -64,6 +64,9 @@ CALLS: dict[str, dict[str, Call]] = {
     },
     "/mock/counters": {"GET": Call(counters.counters), "POST": Call(counters.set_counters, "body")},
     "/mock/market/{pair:path}": {"GET": Call(markets.market), "POST": Call(markets.change_market, "body")},
+    "/mock/pairs/{pair:path}": {"GET": Call(pairs.rules), "PATCH": Call(pairs.change_rules, "body")},
+    "/mock/index/{pair:path}": {"POST": Call(pairs.set_index, "body")},
+    "/mock/status": {"GET": Call(status.status), "POST": Call(status.set_status, "body")},
     "/mock/orders/{txid}/fill": {"POST": Call(markets.fill_order, "body")},
     "/mock/orders/{txid}": {"GET": Call(markets.order)},
     "/mock/openapi.json": {"GET": Call(documents.openapi)},

@@ -1,11 +1,14 @@
-"""Markets and orders as Python objects: what `MockKraken` offers as `pairs` and `orders`, as client.py has the rest."""
+"""Markets, orders and states as Python objects: what `MockKraken` offers as `pairs`, `orders` and `status`.
+
+The rest stands in client.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from mockkraken.control import markets
+from mockkraken.control import markets, pairs, status
 
 if TYPE_CHECKING:
     from mockkraken.control.client import Perform
@@ -22,7 +25,10 @@ class PairHandle:
         return f"<pair {self.name!r}>"
 
     def state(self) -> dict[str, Any]:
-        """The makers' `model`, whether they are `paused`, and the prices `bid`, `ask` and `last`."""
+        """The makers' `model`, whether they are `paused`, and the prices `bid`, `ask`, `last` and `index`.
+
+        `index` is None as long as it follows the last price.
+        """
         state: dict[str, Any] = self._perform(markets.market, self.name)
         return state
 
@@ -30,7 +36,7 @@ class PairHandle:
         """Move the makers to a price; client orders between there and here are traded with.
 
         Raises:
-            ControlError: no price of this pair; or nobody moves this market, since it is static (409).
+            ControlError: no price of this pair; or nobody moves this market, since it is static or halted (409).
         """
         return self._change(price=price)
 
@@ -57,10 +63,37 @@ class PairHandle:
         """Replace all quotes by these (price, volume), and the model if one is given.
 
         Raises:
-            ControlError: that is no book.
+            ControlError: that is no book; or the market is halted (409).
         """
         book = {side: [list(level) for level in levels] for side, levels in (("bids", bids), ("asks", asks))}
         return self._change(book=book) if model is None else self._change(book=book, model=model)
+
+    def set_index(self, price: str | float | None) -> dict[str, Any]:
+        """Set the index price, which triggers orders with `trigger=index`; None: it follows the last price again.
+
+        Raises:
+            ControlError: no price of this pair.
+        """
+        answer: dict[str, Any] = self._perform(pairs.set_index, self.name, {"price": price})
+        return answer
+
+    def rules(self) -> dict[str, Any]:
+        """Its entry of AssetPairs, with its `id`, `margin_open_fee` and `margin_rollover_fee`."""
+        rules: dict[str, Any] = self._perform(pairs.rules, self.name)
+        return rules
+
+    def patch(self, **changes: Any) -> dict[str, Any]:
+        """Change some rules, all or nothing; all rules as they are then. Orders that are open stay as they are.
+
+        Args:
+            changes: fields of AssetPairs (`ordermin="0.001"`, `tick_size="0.5"`, `fees=[[0, 0.4]]`, `status=...`), and
+                `margin_open_fee` and `margin_rollover_fee` in percent; None puts one back to what was recorded.
+
+        Raises:
+            ControlError: there is no such field, it never changes, or it does not take that value.
+        """
+        rules: dict[str, Any] = self._perform(pairs.change_rules, self.name, changes)
+        return rules
 
     @property
     def model(self) -> str:
@@ -115,7 +148,7 @@ class OrderHandle:
         """Let a counterparty trade with it at its price: `volume`, or all that is left; its state then.
 
         Raises:
-            ControlError: it does not rest, or less of it is left (409).
+            ControlError: it does not rest, less of it is left, or the market is halted (409).
         """
         body = {} if volume is None else {"volume": volume}
         state: dict[str, Any] = self._perform(markets.fill_order, self.txid, body)
@@ -131,3 +164,39 @@ class OrdersControl:
     def __getitem__(self, txid: str) -> OrderHandle:
         self._perform(markets.order, txid)
         return OrderHandle(self._perform, txid)
+
+
+class StatusControl:
+    """The states of the exchange and of its pairs."""
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+
+    def state(self) -> dict[str, Any]:
+        """The exchange's `status`, and by name those of the `pairs` that were put in another one than they had."""
+        state: dict[str, Any] = self._perform(status.status)
+        return state
+
+    def get(self, pair: str | None = None) -> str:
+        """The exchange's state, or a pair's.
+
+        Raises:
+            ControlError: there is no such pair (404).
+        """
+        found: str = self.state()["status"] if pair is None else self._perform(status.pair_status, pair)
+        return found
+
+    def set(self, state: str, *, pair: str | None = None) -> dict[str, Any]:
+        """Put the exchange, or one pair, in a state; what `state` gives then.
+
+        Args:
+            state: `online`, `maintenance`, `cancel_only`, `post_only` or `limit_only`; of a pair also `reduce_only`,
+                `delisted` or `work_in_progress`.
+            pair: None: the exchange.
+
+        Raises:
+            ControlError: there is no such state, or no such pair (404).
+        """
+        body = {"status": state} | ({} if pair is None else {"pair": pair})
+        answer: dict[str, Any] = self._perform(status.set_status, body)
+        return answer

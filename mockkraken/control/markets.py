@@ -12,7 +12,9 @@ from mockkraken.control import bodies
 from mockkraken.control.bodies import read
 from mockkraken.control.errors import conflict, invalid, unknown
 from mockkraken.control.values import units
-from mockkraken.exchange.intake import PRICE_MAX, VOLUME_MAX
+from mockkraken.exchange import service
+from mockkraken.exchange.intake import VOLUME_MAX
+from mockkraken.exchange.prices import PRICE_MAX
 from mockkraken.market import MarketError
 from mockkraken.market.ladder import Quote
 
@@ -28,7 +30,7 @@ _PERCENT = 100 * 10**6
 
 
 def market(control: Control, name: str) -> dict[str, Any]:
-    """How a pair's market stands: its makers' model, best bid and ask, last trade."""
+    """How a pair's market stands: its makers' model, best bid and ask, last trade, index price."""
     return _row(control, _market(control, name))
 
 
@@ -36,7 +38,7 @@ def change_market(control: Control, name: str, body: object) -> dict[str, Any]:
     """Move a market: its price, its book, its makers; or trade on it once."""
     given = read(bodies.MarketChange, body)
     sandbox = control.sandbox
-    pair = _pair(control, name)
+    pair = pair_named(control, name)
     actions = [action for action in ("price", "gap", "trade", "book") if getattr(given, action) is not UNSET]
     if len(actions) > 1:
         raise invalid(actions[1], f"{actions[0]} and {actions[1]} don't go together: one after the other")
@@ -51,6 +53,8 @@ def change_market(control: Control, name: str, body: object) -> dict[str, Any]:
     price = None if given.price is UNSET else _price("price", given.price, pair)
     gap = None if given.gap is UNSET else _gap(given.gap)
     trade = None if given.trade is UNSET else _trade(given.trade, pair)
+    if actions:
+        _check_trading(control, pair, actions[0])
 
     found, makers = sandbox.exchange.market(pair), sandbox.makers
     if gap is not None:
@@ -86,9 +90,14 @@ def fill_order(control: Control, txid: str, body: object) -> dict[str, Any]:
     """Let a counterparty trade with a resting order, at its price."""
     given = read(bodies.Fill, body)
     found = _order(control, txid)
-    if found.status != "open":
+    if found.status in ("closed", "canceled", "expired"):
         raise conflict("txid", f"order {txid} is {found.status}, and rests no more")
+    if found.place != "book":
+        raise conflict(
+            "txid", f"order {txid} does not rest in the book yet: it waits for its start time or its trigger"
+        )
     pair = found.market.pair
+    _check_trading(control, pair, "txid")
     volume = found.remaining if given.volume is UNSET else _volume("volume", given.volume, pair)
     if volume > found.remaining:
         left = decimals.fmt(found.remaining, pair.lot_decimals)
@@ -97,7 +106,12 @@ def fill_order(control: Control, txid: str, body: object) -> dict[str, Any]:
     return _order_row(found)
 
 
-def _pair(control: Control, name: str) -> Pair:
+def pair_named(control: Control, name: str) -> Pair:
+    """The pair of that name, any of its five; in either asset class.
+
+    Raises:
+        ControlError: there is none.
+    """
     catalog = control.sandbox.catalog
     found = catalog.trading_pair(name) or catalog.trading_pair(name, tokenized=True)
     if found is None:
@@ -105,15 +119,27 @@ def _pair(control: Control, name: str) -> Pair:
     return found
 
 
+def _check_trading(control: Control, pair: Pair, field: str) -> None:
+    system = control.sandbox.exchange.status
+    if not service.matches(system, pair):
+        states = f"the exchange is {system}, the pair is {pair.status}"
+        raise conflict(field, f"nobody trades on {pair.altname} now: {states} (/mock/status changes that)")
+
+
 def _market(control: Control, name: str) -> Market:
-    return control.sandbox.exchange.market(_pair(control, name))
+    return control.sandbox.exchange.market(pair_named(control, name))
 
 
 def _row(control: Control, found: Market) -> dict[str, Any]:
     pair, makers = found.pair, control.sandbox.makers
     best_bid, best_ask = found.book.best_bid, found.book.best_ask
-    prices = (best_bid.price if best_bid else None, best_ask.price if best_ask else None, found.tape.last_price)
-    bid, ask, last = (None if price is None else pair.price_text(price) for price in prices)
+    prices = (
+        best_bid.price if best_bid else None,
+        best_ask.price if best_ask else None,
+        found.tape.last_price,
+        found.index,
+    )
+    bid, ask, last, index = (None if price is None else pair.price_text(price) for price in prices)
     return {
         "pair": pair.altname,
         "model": makers.model(found),
@@ -121,6 +147,7 @@ def _row(control: Control, found: Market) -> dict[str, Any]:
         "bid": bid,
         "ask": ask,
         "last": last,
+        "index": index,
     }
 
 
@@ -143,10 +170,20 @@ def _order_row(found: Order) -> dict[str, Any]:
     }
 
 
-def _price(field: str, value: object, pair: Pair) -> int:
+def price_units(field: str, value: object, pair: Pair) -> int:
+    """A price in price units, on the pair's ticks or between them.
+
+    Raises:
+        ControlError: it is none, or out of bounds.
+    """
     price = units(field, value, pair.price_scale)
     if not 0 < price <= PRICE_MAX * 10**pair.price_scale:
         raise invalid(field, f"a price lies above 0 and at most at {PRICE_MAX}")
+    return price
+
+
+def _price(field: str, value: object, pair: Pair) -> int:
+    price = price_units(field, value, pair)
     if price % pair.tick:
         raise invalid(field, f"prices of {pair.altname} are multiples of {pair.price_text(pair.tick)}")
     return price

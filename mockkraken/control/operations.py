@@ -170,14 +170,16 @@ class Control:
         return self._account_row(account)
 
     def change_account(self, name: str, body: object) -> dict[str, Any]:
-        """Change an account's tier, and whether it may trade on margin."""
+        """Change an account's tier, whether it may trade on margin, and whether it may act at all."""
         account, given = self._account(name), read(bodies.AccountChange, body)
         if not account.client:
-            raise conflict("account", f"{name} is the exchange's own account, without a tier or margin to change")
+            raise conflict("account", f"{name} is the exchange's own account, with nothing to change")
         if given.tier is not UNSET:
             self.sandbox.venue.gate.change_tier(account, given.tier)
         if given.margin is not UNSET:
             account.margin = given.margin
+        if given.state is not UNSET:
+            account.state = given.state
         return self._account_row(account)
 
     def balances(self, name: str) -> dict[str, str]:
@@ -225,8 +227,9 @@ class Control:
             "name": account.name,
             "tier": account.tier,
             "role": account.role,
-            "state": "ok",
+            "state": account.state,
             "margin": account.margin,
+            "margin_call": account.margin_called,
             "master": None,
             "iban": account.iban,
             "balances": self._texts(account.balances),

@@ -1,4 +1,4 @@
-"""`GET` and `PATCH /mock/accounts/NAME`: an account's tier, and whether it may trade on margin."""
+"""`GET` and `PATCH /mock/accounts/NAME`: an account's tier, its state, and whether it may trade on margin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ def test_one_account_is_shown_as_in_the_list(browser):
     assert [browser.ok("GET", f"/accounts/{row['name']}") for row in rows] == rows
 
 
-@pytest.mark.parametrize("change", [{"tier": "starter"}, {"margin": False}, {"tier": "intermediate", "margin": False}])
+@pytest.mark.parametrize(
+    "change",
+    [{"tier": "starter"}, {"margin": False}, {"state": "locked"}, {"tier": "intermediate", "margin": False}],
+    ids=" ".join,
+)
 def test_the_named_properties_change_and_no_others(browser, change):
     before = browser.ok("GET", "/accounts")["accounts"]
     main = next(row for row in before if row["name"] == "main")
@@ -41,7 +45,7 @@ def test_reset_puts_them_back(browser):
         ({"margin": "no"}, "margin"),
         ({"margin": None}, "margin"),
         ({"tier": "starter", "margin": 0}, "margin"),
-        ({"state": "locked"}, "state"),
+        ({"state": "asleep"}, "state"),
         ({"subaccounts": True}, "subaccounts"),
         ({"tier": "starter", "name": "other"}, "name"),
         ([], None),

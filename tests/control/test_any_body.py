@@ -9,11 +9,14 @@ from urllib.parse import urlencode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockkraken.catalog.records import PairRecord
 from mockkraken.control.bodies import (
+    AccountChange,
     Book,
     ClockMove,
     Counters,
     Fill,
+    Index,
     JournalQuery,
     KeyChange,
     MarketChange,
@@ -21,6 +24,7 @@ from mockkraken.control.bodies import (
     NewKey,
     NonceState,
     Reset,
+    StatusChange,
     Trade,
 )
 from mockkraken.control.http import CALLS, control_app
@@ -28,8 +32,8 @@ from mockkraken.control.operations import Control
 from mockkraken.sandbox import Sandbox
 
 STRUCTS = (
-    *(Book, ClockMove, Counters, Fill, JournalQuery, KeyChange, MarketChange),
-    *(NewAccount, NewKey, NonceState, Reset, Trade),
+    *(AccountChange, Book, ClockMove, Counters, Fill, Index, JournalQuery, KeyChange, MarketChange),
+    *(NewAccount, NewKey, NonceState, PairRecord, Reset, StatusChange, Trade),
 )
 MEMBERS = sorted({name for struct in STRUCTS for name in struct.__struct_fields__})
 TEXTS = st.one_of(
@@ -48,6 +52,8 @@ TEXTS = st.one_of(
             "buy",
             "walk",
             "-5%",
+            "post_only",
+            "0.5",
             "2026-01-01T00:00:00Z",
         ]
     ),
@@ -105,13 +111,15 @@ def call(method: str, path: str, query: str = "", body: bytes = b"") -> tuple[in
     query=st.dictionaries(NAMES, TEXTS, max_size=2).map(urlencode) | st.just(""),
 )
 def test_any_body_anywhere(path, method, part, body, query):
-    path = path.replace("{name:path}", part).replace("{key:path}", part)
+    for place in ("{name:path}", "{key:path}", "{pair:path}", "{txid}"):
+        path = path.replace(place, part)
     status, answer = call(method, path, query, body)
     assert status in (200, 400, 404, 405, 409), answer
     if status != 200:
         assert set(answer["error"]) == {"code", "message", "field"}
 
-    for shown in ("/mock/health", "/mock/clock", "/mock/settings", "/mock/accounts", "/mock/keys", "/mock/journal"):
+    names = ("health", "clock", "settings", "accounts", "keys", "journal", "status", "market/XBTUSD", "pairs/XBTUSD")
+    for shown in (f"/mock/{name}" for name in names):
         assert call("GET", shown)[0] == 200
     scope = {"method": "GET", "path": "/0/public/Time", "query_string": b"", "headers": []}
     assert SANDBOX.rest.answer(scope, b"").status == 200

@@ -56,6 +56,7 @@ def test_a_market_is_shown_as_it_stands(browser):
         "bid": ticker(browser)["b"][0],
         "ask": ticker(browser)["a"][0],
         "last": ticker(browser)["c"][0],
+        "index": None,
     }
 
 
@@ -229,6 +230,7 @@ def test_a_pair_that_there_is_not(browser):
 def test_a_pair_that_never_traded_gets_a_price(browser, kraken):
     idle = next(name for name, row in recorded_prices().items() if row["last"] is None)
     assert browser.ok("GET", f"/market/{idle}")["last"] is None
+    browser.ok("POST", "/status", {"pair": idle, "status": "online"})
     assert browser.mock("POST", f"/market/{idle}", {"gap": "1%"}).refusal == (409, "conflict", "gap")
     moved = browser.ok("POST", f"/market/{idle}", {"price": 1})
     assert float(moved["last"]) == 1.0
@@ -238,6 +240,34 @@ def test_a_pair_that_never_traded_gets_a_price(browser, kraken):
 def recorded_prices() -> dict[str, dict[str, str | None]]:
     prices: dict[str, dict[str, str | None]] = json.loads(fixtures.read("reference_prices.json"))
     return prices
+
+
+@pytest.mark.parametrize(
+    "halt", [{"status": "maintenance"}, {"status": "post_only"}, {"pair": "XBTUSD", "status": "cancel_only"}]
+)
+def test_nobody_moves_a_market_where_nobody_trades(browser, place, halt):
+    mine = place("buy", "60000", "0.5")
+    browser.ok("POST", "/status", halt)
+    before = browser.ok("GET", PAIR)
+    book = {"bids": [["59000", "1"]], "asks": [["59001", "1"]]}
+    for move in ({"price": "59000"}, {"gap": "-20%"}, {"trade": {"side": "sell", "volume": "1"}}, {"book": book}):
+        refused = browser.mock("POST", PAIR, move)
+        assert refused.refusal == (409, "conflict", next(iter(move)))
+        assert halt["status"] in refused.json["error"]["message"]
+    assert browser.mock("POST", f"/orders/{mine}/fill", {}).refusal == (409, "conflict", "txid")
+    assert browser.ok("GET", PAIR) == before
+    assert browser.ok("GET", f"/orders/{mine}")["vol_exec"] == "0.00000000"
+
+    browser.ok("POST", "/status", halt | {"status": "online"})
+    assert browser.ok("POST", PAIR, {"price": "59000"})["last"] == "59000.00000"
+    assert browser.ok("GET", f"/orders/{mine}")["status"] == "closed"
+
+
+def test_only_what_rests_can_be_filled(browser, trader):
+    fields = {"pair": "XBTUSD", "type": "sell", "ordertype": "stop-loss", "price": "50000", "volume": "0.5"}
+    (stop,) = trader("AddOrder", **fields)["txid"]
+    assert browser.mock("POST", f"/orders/{stop}/fill", {}).refusal == (409, "conflict", "txid")
+    assert browser.ok("GET", f"/orders/{stop}")["status"] == "open"
 
 
 def test_a_counterparty_fills_an_order(browser, trader, place):
