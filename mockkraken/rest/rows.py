@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mockkraken.catalog import Asset, Pair
-from mockkraken.clock import unix_seconds
+from mockkraken.clock import SECOND, unix_seconds
 from mockkraken.decimals import fmt, half_up, rescale
 from mockkraken.exchange.ledger import LedgerEntry
 from mockkraken.exchange.margin import opening_margin
@@ -93,8 +93,8 @@ def order_row(order: Order, *, trades: bool, consolidated: bool = True, reason: 
         row["cl_ord_id"] = order.cl_ord_id
     row["status"] = order.status
     row["opentm"] = unix_seconds(order.opentm)
-    row["starttm"] = unix_seconds(order.starttm) if order.starttm else 0
-    row["expiretm"] = unix_seconds(order.expiretm) if order.expiretm else 0
+    row["starttm"] = _set_time(order.starttm)
+    row["expiretm"] = _set_time(order.expiretm)
     price, price2 = price_texts(order)
     row["descr"] = {
         "pair": pair.altname,
@@ -178,6 +178,11 @@ def misc(order: Order) -> str:
         ("amended", bool(order.amends)),
     ]
     return ",".join(mark for mark, on in marks if on)
+
+
+def _set_time(ns: int) -> float:
+    """A time that the client has chosen: a whole number if it is one, 0 for none."""
+    return unix_seconds(ns) if ns % SECOND else ns // SECOND
 
 
 def oflags(order: Order) -> str:
