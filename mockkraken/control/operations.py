@@ -215,6 +215,7 @@ class Control:
                 raise conflict(asset.id, f"open orders hold {texts[0]} {asset.id}, more than {texts[1]}")
         for asset, units in amounts.items():
             self.sandbox.exchange.set_balance(account, asset, units)
+        self.sandbox.exchange.collateral_changed()
 
     def _account(self, name: str) -> Account:
         account = self.sandbox.exchange.accounts.get(name)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mockkraken.settings import Settings
 
 
+_INHERITED = ("fcib", "fciq", "nompp", "viqc")  # [doc] flags that an edit doesn't change
+
+
 class AmendRequest(msgspec.Struct, kw_only=True):
     """An amend as its sender wrote it; None where nothing was sent."""
 
@@ -71,15 +74,19 @@ def read_amend(request: AmendRequest, order: Order, settings: Settings, now: int
         changed.stop = _copy(order.stop)
     if request.order_qty:
         changed.vol = intake.read_volume(request.order_qty, order.market.pair)
+        if order.budget is not None:
+            changed.budget = intake.budget_of(changed.vol, order.market.pair)
     if request.limit_price:
         _set_limit(changed, request.limit_price)
     if request.trigger_price:
         _set_trigger(changed, request.trigger_price)
     if request.display_qty:
         changed.display = intake.read_display(request.display_qty, order, changed.remaining)
+    elif order.display is not None:
+        intake.check_shown(order.display, changed.remaining, order.market.pair)
     if _same(order, changed):
         raise KrakenError(errors.NO_AMENDABLE_PARAMETERS, "the order has these terms already", check="order")
-    if changed.vol > order.vol_exec:
+    if changed.vol > order.vol_exec or not order.vol_exec:
         intake.check_minimums(changed, settings)
     if request.deadline is not None:
         intake.check_deadline(request.deadline, now)
@@ -204,7 +211,7 @@ def _check_waiting(engine: Engine, order: Order, changed: Order) -> None:
 
 def _take_over(order: Order, changed: Order) -> None:
     """The new terms, and what they hold."""
-    order.vol, order.display = changed.vol, changed.display
+    order.vol, order.budget, order.display = changed.vol, changed.budget, changed.display
     order.limit, order.limit_written = changed.limit, changed.limit_written
     order.rate, order.highest_rate = changed.rate, changed.highest_rate
     stop, new = order.stop, changed.stop
@@ -232,8 +239,9 @@ def replacement(old: Order, pair: Pair, request: EditRequest) -> OrderRequest:
         volume = decimals.fmt(old.remaining, pair.lot_decimals)
     if not display and old.display is not None:
         display = decimals.fmt(min(old.display, intake.read_volume(volume, pair)), pair.lot_decimals)
-    sent = request.oflags.split(",") if request.oflags else ()
-    flags = [flag for flag, on in (("fcib", old.fee_in_base), ("nompp", old.nompp)) if on]
+    sent = [flag for flag in (request.oflags or "").split(",") if flag.strip() not in ("", *_INHERITED)]
+    inherited = (("fcib", old.fee_in_base), ("nompp", old.nompp), ("viqc", old.budget is not None))
+    flags = [flag for flag, on in inherited if on]
     return OrderRequest(
         ordertype=old.ordertype,
         type=old.side,
@@ -245,7 +253,7 @@ def replacement(old: Order, pair: Pair, request: EditRequest) -> OrderRequest:
         leverage=str(old.leverage) if old.leverage else None,
         reduce_only=old.reduce_only,
         stptype=old.stptype,
-        oflags=",".join([*flags, *(flag for flag in sent if flag.strip() not in ("fcib", "fciq", "nompp"))]) or None,
+        oflags=",".join([*flags, *sent]) or None,
         userref=request.userref,
         sender_sub_id=old.sender_sub_id,
         deadline=request.deadline,

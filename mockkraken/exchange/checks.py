@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from mockkraken import decimals, errors
 from mockkraken.decimals import rescale
 from mockkraken.errors import KrakenError
@@ -15,7 +17,7 @@ from mockkraken.exchange.matching import Plan, plan
 from mockkraken.exchange.orders import RATE_ONE, Order, fee_on
 
 if TYPE_CHECKING:
-    from mockkraken.catalog import Catalog
+    from mockkraken.catalog import Catalog, Pair
     from mockkraken.clock import Clock
     from mockkraken.exchange.accounts import Account, Tier
     from mockkraken.exchange.market import Market
@@ -149,7 +151,7 @@ class Checks:
         if order.leverage:
             return
         self._set_rates(order)
-        needed = order.needed(order.remaining)
+        needed = _from_now(order).needed(order.remaining)
         if self._settings.stops_hold_funds:
             self._check_available(order, needed, instead_of.hold if instead_of else 0)
             order.hold = needed
@@ -173,7 +175,8 @@ class Checks:
 
     def _check_margin(self, order: Order, found: Plan, wanted: int, instead_of: Order | None) -> None:
         """Whether the account may open what the order does not close (kraken/30 §5.4, §8.9)."""
-        opening = wanted - to_close(order)
+        closing = to_close(order)
+        opening = wanted - closing
         if opening <= 0 or order.liquidation:
             return
         account, pair = order.account, order.market.pair
@@ -192,15 +195,20 @@ class Checks:
         else:
             # The last part of what it meets: what it meets first closes.
             cost = sum(pair.cost(resting.price, volume) for resting, volume in found.steps)
-            cost = cost * opening // wanted
-        needed = margin.opening_margin(cost, order.leverage)
-        places = margin.MONEY_DECIMALS
-        worth = self._valuation.value(needed, pair.quote, self._usd, places, places_of=pair.cost_decimals) or 0
+            cost = cost * max(found.volume - closing, 0) // max(found.volume, 1)
+        needed = self._in_dollars(margin.opening_margin(cost, order.leverage), pair)
         free = self.standing(account, without=instead_of).mfo
-        if worth > free:
-            texts = [decimals.fmt(units, places) for units in (worth, free)]
+        if closing:
+            # It closes all that is there before it opens anything.
+            free += self._in_dollars(sum(position.used_margin for position in positions.on(pair.id)), pair)
+        if needed > free:
+            texts = [decimals.fmt(units, margin.MONEY_DECIMALS) for units in (needed, free)]
             reason = f"it takes a margin of {texts[0]} USD, and {texts[1]} is free"
             raise KrakenError(errors.MARGIN_LEVEL_TOO_LOW, reason, check="order")
+
+    def _in_dollars(self, cost: int, pair: Pair) -> int:
+        places = margin.MONEY_DECIMALS
+        return self._valuation.value(cost, pair.quote, self._usd, places, places_of=pair.cost_decimals) or 0
 
     def settling(self, order: Order) -> None:
         """Whether an account can take over what its positions borrowed.
@@ -226,7 +234,16 @@ class Checks:
             raise KrakenError(errors.INSUFFICIENT_FUNDS, reason, check="order")
 
 
+def _from_now(order: Order) -> Order:
+    """The order as it will wait: a trailing stop that never did has its level from the price of now [guess]."""
+    stop = order.stop
+    if stop is None or stop.level:
+        return order
+    reference = order.market.reference(stop.signal) or 0
+    waiting = msgspec.structs.replace(stop, reached=reference, tick=order.market.pair.tick)
+    return msgspec.structs.replace(order, stop=waiting)
+
+
 def to_close(order: Order) -> int:
     """What the account's positions have open that an order would close, lot units."""
-    positions, pair_id = order.account.positions, order.market.pair.id
-    return positions.volume_on(pair_id) if positions.side_on(pair_id) not in (None, order.side) else 0
+    return order.account.positions.to_close(order.market.pair.id, order.side)

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from mockkraken import decimals, errors
 from mockkraken.decimals import rescale
 from mockkraken.errors import KrakenError
-from mockkraken.exchange import fees, intake, margin, orders, service
+from mockkraken.exchange import fees, intake, orders, service
 from mockkraken.exchange.checks import Checks, to_close
+from mockkraken.exchange.lending import Lending
 from mockkraken.exchange.matching import Plan, plan
 from mockkraken.exchange.orders import Order, fee_on
 from mockkraken.exchange.settlement import Match, payable
 from mockkraken.exchange.system_orders import closing_order, liquidation_order
 from mockkraken.exchange.trades import Execution, Trade
-from mockkraken.ids import derived
 
 if TYPE_CHECKING:
     from mockkraken.clock import Clock
@@ -79,7 +79,7 @@ class Engine:
         # Stops that were fired and orders that fills have made; they come in when the command that did it is done.
         self._due: deque[Order] = deque()
         self._held_back: list[Order] = []
-        self._borrowers: dict[str, Account] = {}
+        self._lending = Lending(clock, checks, settlement, events, self.collateral_changed)
         self._prices_moved = False
 
     # Coming in
@@ -148,19 +148,25 @@ class Engine:
         return self._settings.triggered_at_entry == "cancel"
 
     def wait(self, order: Order, now: int) -> None:
-        """Let an order wait for its trigger. What already has its price ends, or fires (`triggered_at_entry`)."""
+        """Let an order wait for its trigger. What already has its price ends, or fires (`triggered_at_entry`).
+
+        Where nobody trades it fires when somebody does again.
+        """
         stop, market = order.stop, order.market
         assert stop is not None
         reference = market.reference(stop.signal)
         if reference is not None and stop.would_fire(reference):
             if self.refuses_reached():
                 self.end(order, now, "canceled", orders.WOULD_TRIGGER)
-            else:
+                return
+            if service.matches(self.status, market.pair):
                 stop.fired = True
                 self._due.append(order)
-            return
+                return
         market.triggers.add(stop, reference or 0, market.pair.tick)
         order.place = "triggers"
+        if stop.trailing:
+            self.note_terms(order, order.opentm, "original")  # Its trigger price won't stay that.
 
     def _enter_late(self, order: Order, now: int) -> None:
         """Let an order come in that was accepted before; what would have refused it ends it now."""
@@ -371,15 +377,9 @@ class Engine:
         """The rest of a fill of a margin order, or of one with a conditional close."""
         order = trade.order
         if order.leverage:
-            account = order.account
-            for part in trade.closed:
-                if not part.position.open:
-                    self._forget(part.position)
-            if trade.opened is not None:
-                self._borrowers[account.name] = account
-                self._plan_rollover(trade.opened)
+            self._lending.follow(trade)
             if trade.closed:
-                self._trim(account, order.market, now)
+                self._trim(order.account, order.market, now)
         if order.close is not None:
             self._due.append(closing_order(trade))
 
@@ -422,8 +422,8 @@ class Engine:
         """Write the order's terms, as they are now, into its history; the original ones but once."""
         if kind == "original" and order.amends:
             return order.amends[0]
-        amend_id = first_amend_id(order) if kind == "original" else self._ids.trade()
-        amend = terms_of(order, amend_id, time, kind, reason, post=post)
+        amend_id = orders.first_amend_id(order) if kind == "original" else self._ids.trade()
+        amend = orders.terms_of(order, amend_id, time, kind, reason, post=post)
         if order.amends:
             order.amends.append(amend)
         else:
@@ -431,26 +431,6 @@ class Engine:
         return amend
 
     # Positions
-
-    def _plan_rollover(self, position: Position) -> None:
-        position.timer = self._clock.call_at(position.next_rollover, partial(self._roll_over, position))
-
-    def _roll_over(self, position: Position) -> None:
-        now = self._clock.now()
-        self._settlement.roll_over(position, now)
-        position.rollovers += 1
-        self._plan_rollover(position)
-        self._prices_moved = True
-        self.settle(now)
-
-    def _forget(self, position: Position) -> None:
-        if position.timer is not None:
-            position.timer.cancel()
-            position.timer = None
-        account = position.account
-        if not account.positions.open:
-            account.margin_called = False
-            self._borrowers.pop(account.name, None)
 
     def settle_position(self, order: Order, now: int) -> None:
         """Settle what the order names of the account's positions; it trades with nobody."""
@@ -470,20 +450,14 @@ class Engine:
         else:
             self.end(order, now, "closed", None)
 
-    def _check_levels(self, now: int) -> bool:
-        """Call margin, and close one position that is no longer covered; whether there was one."""
-        for account in list(self._borrowers.values()):
-            found = self.checks.standing(account)
-            positions = account.positions.open.values()
-            called = any(margin.level_reached(found, position.market.pair.margin_call) for position in positions)
-            if called and not account.margin_called:
-                for listener in self._events.margin_call:
-                    listener(account)
-            account.margin_called = called
-            uncovered = (p for p in positions if margin.level_reached(found, p.market.pair.margin_stop))
-            position = next(filter(self._closable, uncovered), None)
-            if position is not None and self._liquidate(account, position, now):
-                return True  # Stops that this has fired come in before the next.
+    def _call_in(self, now: int) -> bool:
+        """Close one position that is no longer covered; whether there was one that somebody would trade with.
+
+        The stops that this fires come in before the next.
+        """
+        for position in self._lending.uncovered():
+            if self._closable(position) and self._liquidate(position, now):
+                return True
         return False
 
     def _closable(self, position: Position) -> bool:
@@ -492,9 +466,9 @@ class Engine:
         offers = market.book.best_opposite(orders.opposite(position.side))
         return offers is not None and service.matches(self.status, market.pair)
 
-    def _liquidate(self, account: Account, position: Position, now: int) -> bool:
+    def _liquidate(self, position: Position, now: int) -> bool:
         """Close a position at the market, after the margin orders that could open another."""
-        for order in list(account.open.values()):
+        for order in list(position.account.open.values()):
             if order.leverage:
                 self.withdraw(order, now, orders.LIQUIDATION)
         before = position.remaining
@@ -508,10 +482,10 @@ class Engine:
 
     def settle(self, now: int) -> None:
         """Let come in what the command has brought about; then the makers may answer, and the tops are recorded."""
-        while self._due or (self._prices_moved and self._borrowers):
+        while self._due or (self._prices_moved and self._lending.borrowers):
             if not self._due:
                 self._prices_moved = False
-                if self._check_levels(now):
+                if self._call_in(now):
                     continue
                 break
             order = self._due.popleft()
@@ -542,6 +516,11 @@ class Engine:
             if reference is not None:
                 self.see(market, signal, reference)
 
+    def collateral_changed(self) -> None:
+        """Somebody's balances have changed otherwise than by trading."""
+        self._prices_moved = True
+        self.settle(self._clock.now())
+
     def start_held_back(self) -> None:
         """Let those scheduled orders come in whose time came while nobody traded."""
         held_back, self._held_back = self._held_back, []
@@ -552,30 +531,6 @@ class Engine:
     def untouch(self, market: Market) -> None:
         """What was done to a market so far is no command's doing."""
         self._touched.pop(market.pair.id, None)
-
-
-def first_amend_id(order: Order) -> str:
-    """The id of the original terms: it can be asked for at any time, so nothing is drawn for it."""
-    return derived("T", order.txid)
-
-
-def terms_of(
-    order: Order, amend_id: str, time: int, kind: orders.AmendType, reason: str | None, *, post: bool | None = None
-) -> orders.Amend:
-    """An order's terms as they are now, for its history."""
-    stop = order.stop
-    return orders.Amend(
-        amend_id,
-        kind,
-        time,
-        order.vol,
-        order.vol if kind == "original" else order.remaining,
-        order.planned_limit,
-        None if stop is None else stop.level,
-        order.display,
-        order.post if post is None else post,
-        reason,
-    )
 
 
 def _insert_closed(closed: list[Order], order: Order) -> None:

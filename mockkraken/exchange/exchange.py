@@ -16,7 +16,7 @@ from mockkraken.errors import KrakenError
 from mockkraken.exchange import amends, intake, orders, service
 from mockkraken.exchange.accounts import Account
 from mockkraken.exchange.checks import Checks, to_close
-from mockkraken.exchange.engine import Engine, first_amend_id, terms_of
+from mockkraken.exchange.engine import Engine
 from mockkraken.exchange.events import Events
 from mockkraken.exchange.market import Market
 from mockkraken.exchange.matching import Plan, plan
@@ -91,6 +91,10 @@ class Exchange:
         if change or asset.id not in account.balances:
             when = self._clock.now() if time is None else time
             self._settlement.post(account, when, self._ids.adjustment(), "adjustment", asset.id, change, 0)
+
+    def collateral_changed(self) -> None:
+        """Call margin, and liquidate, where the balances that were set make that due."""
+        self._engine.collateral_changed()
 
     # Markets
 
@@ -322,7 +326,7 @@ class Exchange:
         """What the order's terms were and became, the original first, which has an id too (kraken/30 §4.2)."""
         if order.amends:
             return list(order.amends)
-        return [terms_of(order, first_amend_id(order), order.opentm, "original", None)]
+        return [orders.terms_of(order, orders.first_amend_id(order), order.opentm, "original", None)]
 
     def edit_order(self, account: Account, pair: Pair, request: EditRequest) -> Edited:
         """Replace an open order by a new one with other terms (kraken/30 §4.3).

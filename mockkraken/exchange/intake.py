@@ -134,7 +134,9 @@ def read_order(
         order.userref, order.cl_ord_id = _references(request, account)
         if order.cl_ord_id is not None and order.close is not None:
             raise KrakenError(errors.INVALID_ARGUMENTS, "cl_ord_id and a conditional close exclude each other")
-    check_minimums(order, settings)
+    # Of a position, 0 is all; but what comes to nothing without its last digits is too little.
+    if order.vol or not order.leverage or (request.volume or "").strip("0."):
+        check_minimums(order, settings)
     if request.deadline is not None:
         check_deadline(request.deadline, now)
     return order
@@ -303,6 +305,8 @@ def _read_close(request: OrderRequest, order: Order) -> Close:
     if kind is None or not request.close_price or (kind in TWO_PRICED and not request.close_price2):
         reason = f"close[ordertype] is {_shown(request.close_ordertype)}; it takes {', '.join(_CLOSE_TYPES)} and prices"
         raise KrakenError(invalid_arguments("close"), reason)
+    if order.ordertype == "settle-position":  # [guess] It trades nothing that could be undone.
+        raise KrakenError(invalid_arguments("close"), "a settlement has no conditional close")
     side, pair = opposite(order.side), order.market.pair
     if kind in TRAILING and request.close_price[0] != "+":
         raise KrakenError(invalid_arguments("close"), "close[price] of a trailing order is a distance, such as +1%")
@@ -332,15 +336,19 @@ def _read_flags(order: Order, flags: frozenset[str], margin: bool) -> None:
         if order.ordertype != "market" or order.side != "buy" or margin:
             reason = "volume in quote currency is for spot market orders that buy"
             raise KrakenError(invalid_arguments("viqc"), reason)
-        pair = order.market.pair
-        order.budget = order.vol * TEN_TO[pair.cost_decimals] // TEN_TO[pair.lot_decimals]
+        order.budget = budget_of(order.vol, order.market.pair)
+
+
+def budget_of(volume: int, pair: Pair) -> int:
+    """What a volume in quote currency, in lot units, is in cost units."""
+    return volume * TEN_TO[pair.cost_decimals] // TEN_TO[pair.lot_decimals]
 
 
 def _time_in_force(request: OrderRequest, ordertype: OrderType, flags: frozenset[str]) -> TimeInForce:
     time_in_force = _one_of(_TIMES_IN_FORCE, (request.timeinforce or "").lower(), "timeinforce")
     if time_in_force == "fok" and ordertype not in LIMITED | TWO_PRICED:
         raise KrakenError(invalid_arguments("timeinforce"), "fill or kill needs a limit price")
-    if time_in_force == "gtd" and request.expiretm in (None, "", "0"):
+    if time_in_force == "gtd" and not (request.expiretm or "").strip("0"):
         raise KrakenError(invalid_arguments("timeinforce"), "good till date needs expiretm")
     if time_in_force in ("ioc", "fok") and "post" in flags:
         raise KrakenError(invalid_arguments("timeinforce"), f"{time_in_force} takes at once, post-only never does")
@@ -409,6 +417,18 @@ def read_display(text: str | None, order: Order, volume: int) -> int:
     return display
 
 
+def check_shown(display: int, volume: int, pair: Pair) -> None:
+    """Whether what an iceberg shows is still enough of `volume`, lot units.
+
+    Raises:
+        KrakenError: it is less than a fifteenth.
+    """
+    if display * DISPLAY_PARTS < volume:
+        text = decimals.fmt(display, pair.lot_decimals)
+        reason = f"it shows {text}, less than 1/15 of what is to remain: give a display volume too"
+        raise KrakenError(invalid_arguments("display-volume"), reason)
+
+
 def _references(request: OrderRequest, account: Account) -> tuple[int | None, str | None]:
     """Read userref and cl_ord_id, at most one of them (kraken/30 §2.6)."""
     userref = None
@@ -457,8 +477,6 @@ def check_minimums(order: Order, settings: Settings) -> None:
         KrakenError: the order is below one of them, or off the tick.
     """
     pair = order.market.pair
-    if not order.vol and order.leverage:
-        return  # All of a position, whatever that is.
     price = order.limit if order.limit is not None else _price_to_reckon(order)
     volume = order.vol
     if order.budget is not None:

@@ -47,7 +47,8 @@ def crosses(side: Side, price: int, bound: int | None) -> bool:
 def plan(order: Order, book: Book, bound: int | None, wanted: int) -> Plan:
     """Walk the opposite side from the best price to `bound` and note what the order would meet, up to `wanted`.
 
-    An order that has a budget wants what that buys instead.
+    An order that has a budget wants what that buys instead. What is met first may close positions of whoever rests
+    there, and take from what their reduce-only orders give.
     """
     best = book.best_opposite(order.side)
     if best is None or not crosses(order.side, best.price, bound):
@@ -55,6 +56,7 @@ def plan(order: Order, book: Book, bound: int | None, wanted: int) -> Plan:
     steps: list[tuple[Order, int]] = []
     account = order.account
     own = set[int]()
+    to_close: dict[str, int] = {}
     spendable = None if order.budget is None else order.budget - order.cost
     pair = order.market.pair
     total, left = 0, wanted
@@ -64,7 +66,7 @@ def plan(order: Order, book: Book, bound: int | None, wanted: int) -> Plan:
         if spendable is not None:
             left = spendable * pair.cost_divisor // level.price
         for resting, volume in level.offers():
-            if resting.account is account and account.client:
+            if resting.account is account and account.client and resting.sender_sub_id == order.sender_sub_id:
                 if order.stptype != "cancel-newest" and resting.seq not in own:
                     steps.append((resting, 0))
                     own.add(resting.seq)
@@ -73,6 +75,8 @@ def plan(order: Order, book: Book, bound: int | None, wanted: int) -> Plan:
                 continue
             if volume > left:
                 volume = left
+            if resting.leverage:
+                volume = _given(resting, volume, to_close)
             if volume:
                 steps.append((resting, volume))
                 total += volume
@@ -84,3 +88,18 @@ def plan(order: Order, book: Book, bound: int | None, wanted: int) -> Plan:
             if not left:
                 return Plan(bound, steps, total, complete=True)
     return Plan(bound, steps, total)
+
+
+def _given(resting: Order, volume: int, to_close: dict[str, int]) -> int:
+    """What a margin order gives of `volume` after all that was met before: a reduce-only one at most its position.
+
+    `to_close` notes by account what of the position is left.
+    """
+    account = resting.account
+    left = to_close.get(account.name)
+    if left is None:
+        left = account.positions.to_close(resting.market.pair.id, resting.side)
+    if resting.reduce_only:
+        volume = min(volume, left)
+    to_close[account.name] = max(left - volume, 0)
+    return volume

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from mockkraken.decimals import half_up, rescale
+from mockkraken.ids import derived
 
 if TYPE_CHECKING:
     from mockkraken.catalog import Asset
@@ -227,6 +228,30 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
         if self.status not in ("canceled", "expired") or not self.vol_exec:
             return False
         return self.vol_exec < self.vol if self.budget is None else self.cost < self.budget
+
+
+def first_amend_id(order: Order) -> str:
+    """The id of the original terms: it can be asked for at any time, so nothing is drawn for it."""
+    return derived("T", order.txid)
+
+
+def terms_of(
+    order: Order, amend_id: str, time: int, kind: AmendType, reason: str | None, *, post: bool | None = None
+) -> Amend:
+    """An order's terms as they are now, for its history."""
+    stop = order.stop
+    return Amend(
+        amend_id,
+        kind,
+        time,
+        order.vol,
+        order.vol if kind == "original" else order.remaining,
+        order.planned_limit,
+        None if stop is None else stop.level,
+        order.display,
+        order.post if post is None else post,
+        reason,
+    )
 
 
 def opposite(side: Side) -> Side:

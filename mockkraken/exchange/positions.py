@@ -165,6 +165,10 @@ class Positions:
         """What is open on a pair in all."""
         return sum(position.remaining for position in self._on.get(pair_id, ()))
 
+    def to_close(self, pair_id: str, side: Side) -> int:
+        """What is open on a pair that an order of that side would close."""
+        return self.volume_on(pair_id) if self.side_on(pair_id) not in (None, side) else 0
+
     def released(self, pair_id: str, volume: int) -> int:
         """The opening cost that closing `volume` on a pair would release: what settling it takes.
 

@@ -175,7 +175,7 @@ def misc(order: Order) -> str:
         ("touched", fired and profit),
         ("liquidated", order.liquidation),
         ("partial", order.partial),
-        ("amended", bool(order.amends)),
+        ("amended", len(order.amends) > 1),
     ]
     return ",".join(mark for mark, on in marks if on)
 

@@ -207,7 +207,8 @@ def test_the_default_accounts(browser):
     ]
     assert accounts["fees"]["role"] == "fees"
     main = accounts["main"]
-    assert list(main) == ["name", "tier", "role", "state", "margin", "margin_call", "master", "iban", "balances", "holds"]
+    members = ["name", "tier", "role", "state", "margin", "margin_call", "master", "iban", "balances", "holds"]
+    assert list(main) == members
     assert main["balances"]["XXBT"] == "100.0000000000"
     assert (main["state"], main["margin"], main["master"], main["holds"]) == ("ok", True, None, {})
 
