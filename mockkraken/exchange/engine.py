@@ -211,7 +211,7 @@ class Engine:
             found = self._meet(order, found, now)
         if order.vol_exec == order.vol and (found.complete or order.budget is None):
             self.end(order, now, "closed", None)
-        elif order.reduce_only and not to_close(order):
+        elif order.reduce_only and (found.complete or not to_close(order)):
             self.end(order, now, "canceled", orders.POSITION_IS_CLOSED)
         elif found.met_self:
             self.end(order, now, "canceled", orders.CANNOT_TRADE_WITH_SELF)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +14,7 @@ from mockkraken.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client
+    from conftest import Client, Pit
 
     from mockkraken.exchange.orders import Side
 
@@ -409,6 +409,76 @@ def test_self_trade_prevention(kraken: Client, stptype: str, resting: str, incom
     assert kraken.call("TradesHistory")["count"] == 0
 
 
+@pytest.mark.parametrize(
+    ("stptype", "own", "done", "end"),
+    [
+        ("cancel-newest", "open", "1.00000000", ("canceled", "Cannot trade with self")),
+        ("cancel-oldest", "canceled", "3.00000000", ("closed", None)),
+        ("cancel-both", "canceled", "1.00000000", ("canceled", "Cannot trade with self")),
+    ],
+)
+@pytest.mark.parametrize("price", ["60020", None])
+@pytest.mark.parametrize("size", ["0.001", "50"])
+def test_fills_before_meeting_oneself_stand(
+    kraken: Client,
+    pit: Pit,
+    price: str | None,
+    size: str,
+    stptype: str,
+    own: str,
+    done: str,
+    end: tuple[str, str | None],
+) -> None:
+    """However large the own order is; only the incoming one's word counts, and only cancel-oldest goes on behind."""
+    pit.book("60000:5", "60001:1 60010:5")
+    resting = kraken.sell(size, "60005", stptype="cancel-both")
+    row = kraken.row(kraken.buy("3", price, stptype=stptype))
+    assert (row["vol_exec"], row["status"], row["reason"]) == (done, *end)
+    assert kraken.row(resting)["status"] == own
+    assert kraken.row(resting)["vol_exec"] == "0.00000000"
+
+
+@pytest.mark.parametrize(
+    ("volume", "stptype", "own", "done"),
+    [
+        ("4", "cancel-newest", "open", "0.00000000"),
+        ("4", "cancel-oldest", "canceled", "4.00000000"),
+        ("6", "cancel-oldest", "open", "0.00000000"),
+        ("4", "cancel-both", "open", "0.00000000"),
+    ],
+)
+def test_fill_or_kill_that_meets_its_account(
+    kraken: Client, pit: Pit, volume: str, stptype: str, own: str, done: str
+) -> None:
+    """All at once or nothing at all, the own order in its way included."""
+    resting = kraken.sell("1", "60005")
+    row = kraken.row(kraken.buy(volume, "60010", stptype=stptype, timeinforce="fok"))
+    assert (row["vol_exec"], row["status"]) == (done, "canceled" if done == "0.00000000" else "closed")
+    assert kraken.row(resting)["status"] == own
+
+
+def test_a_post_only_order_does_not_meet_its_account_either(kraken: Client, pit: Pit) -> None:
+    resting = kraken.sell("1", "60005")
+    order = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "1", "price": "60005", "oflags": "post"}
+    assert kraken.post("AddOrder", **order, stptype="cancel-oldest").refusal == "EOrder:Post only order"
+    assert kraken.row(resting)["status"] == "open"
+
+
+@pytest.mark.parametrize("fields", [{}, {"oflags": "nompp"}, {"oflags": "fcib"}, {"timeinforce": "IOC"}])
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_market_order_that_nobody_meets(kraken: Client, pit: Pit, side: str, fields: dict[str, str]) -> None:
+    pit.book()
+    row = kraken.row(kraken.place(side, "market", "1", **fields))
+    assert (row["status"], row["reason"], row["vol_exec"]) == ("canceled", "Insufficient liquidity", "0.00000000")
+
+
+def test_market_price_protection_can_not_be_waived(kraken: Client, pit: Pit) -> None:
+    """10 % above 60000 is 66000, whatever the flags say."""
+    pit.book("", "60000:1 66000:1 66000.1:1")
+    row = kraken.row(kraken.buy("3", oflags="nompp"))
+    assert (row["vol_exec"], row["oflags"], row["misc"]) == ("2.00000000", "fciq,nompp", "partial")
+
+
 # References of one's own
 
 
@@ -476,211 +546,9 @@ def test_what_is_no_cl_ord_id(kraken: Client, cl_ord_id: str) -> None:
     assert kraken.post("AddOrder", **order, cl_ord_id=cl_ord_id).refusal == "EGeneral:Invalid arguments:cl_ord_id"
 
 
-# Refusals (kraken/30 §5.2), each once, with an order that is otherwise good
-
-LIMIT = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.1", "price": "60000"}
-MARKET = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "0.1"}
-
-
-def invalid(name: str) -> str:
-    return f"EGeneral:Invalid arguments:{name}"
-
-
-PRICE_ARGUMENT = "EOrder:Invalid price:Invalid price argument"
-
-REFUSALS = [
-    (LIMIT, {"pair": "FOOBAR"}, "EQuery:Unknown asset pair"),
-    (LIMIT, {"pair": "AAPLxUSD"}, "EQuery:Unknown asset pair"),
-    (LIMIT, {"pair": " XBTUSD"}, "EQuery:Unknown asset pair"),
-    (LIMIT, {"pair": None}, invalid("pair")),
-    (LIMIT, {"pair": ""}, invalid("pair")),
-    (LIMIT, {"type": "long"}, invalid("type")),
-    (LIMIT, {"type": "BUY"}, invalid("type")),
-    (LIMIT, {"type": None}, invalid("type")),
-    (LIMIT, {"ordertype": "fancy"}, invalid("ordertype")),
-    (LIMIT, {"ordertype": None}, invalid("ordertype")),
-    (LIMIT, {"volume": None}, invalid("volume")),
-    (LIMIT, {"volume": ""}, invalid("volume")),
-    (LIMIT, {"volume": "lots"}, invalid("volume")),
-    (LIMIT, {"volume": "0"}, invalid("volume")),
-    (LIMIT, {"volume": "0.000"}, invalid("volume")),
-    (LIMIT, {"volume": "-1"}, invalid("volume")),
-    (LIMIT, {"volume": "+1"}, invalid("volume")),
-    (LIMIT, {"volume": "1e3"}, invalid("volume")),
-    (LIMIT, {"volume": "1,5"}, invalid("volume")),
-    (LIMIT, {"volume": "nan"}, invalid("volume")),
-    (LIMIT, {"volume": "9" * 30}, invalid("volume")),
-    (LIMIT, {"volume": "1" * 5000}, invalid("volume")),
-    (LIMIT, {"volume": "0.00004999"}, "EOrder:Order minimum not met"),
-    (LIMIT, {"volume": "0.000000001"}, "EOrder:Order minimum not met"),
-    (MARKET, {"volume": "0.00004999"}, "EOrder:Order minimum not met"),
-    (LIMIT, {"volume": "0.00005", "price": "9999"}, "EOrder:Cost minimum not met"),
-    (LIMIT, {"price": None}, invalid("price")),
-    (LIMIT, {"price": ""}, invalid("price")),
-    (LIMIT, {"price": "abc"}, PRICE_ARGUMENT),
-    (LIMIT, {"price": "6.4e4"}, PRICE_ARGUMENT),
-    (LIMIT, {"price": "60000.0.0"}, PRICE_ARGUMENT),
-    (LIMIT, {"price": "."}, PRICE_ARGUMENT),
-    (LIMIT, {"price": "６００００"}, PRICE_ARGUMENT),
-    (LIMIT, {"price": "0"}, "EOrder:Invalid price"),
-    (LIMIT, {"price": "0.0"}, "EOrder:Invalid price"),
-    (LIMIT, {"price": "9" * 20}, "EOrder:Invalid price"),
-    (LIMIT, {"price": "60000.01"}, "EOrder:Invalid price:XBT/USD price can only be specified up to 1 decimals."),
-    (
-        LIMIT,
-        {"pair": "ETHUSD", "price": "1500.123"},
-        "EOrder:Invalid price:ETH/USD price can only be specified up to 2 decimals.",
-    ),
-    (LIMIT, {"oflags": "hidden"}, invalid("oflags")),
-    (LIMIT, {"oflags": "post,"}, invalid("oflags")),
-    (LIMIT, {"oflags": "fcib,fciq"}, invalid("oflags")),
-    (MARKET, {"oflags": "post"}, invalid("postonly")),
-    (LIMIT, {"oflags": "viqc"}, invalid("viqc")),
-    (MARKET, {"type": "sell", "oflags": "viqc"}, invalid("viqc")),
-    (LIMIT, {"timeinforce": "day"}, invalid("timeinforce")),
-    (LIMIT, {"timeinforce": "GTD"}, invalid("timeinforce")),
-    (MARKET, {"timeinforce": "FOK"}, invalid("timeinforce")),
-    (LIMIT, {"timeinforce": "IOC", "oflags": "post"}, invalid("timeinforce")),
-    (LIMIT, {"timeinforce": "FOK", "oflags": "post"}, invalid("timeinforce")),
-    (LIMIT, {"starttm": "tomorrow"}, invalid("starttm")),
-    (LIMIT, {"expiretm": "-5"}, invalid("expiretm")),
-    (LIMIT, {"expiretm": " 10"}, invalid("expiretm")),
-    (LIMIT, {"trigger": "last"}, invalid("trigger")),
-    (LIMIT, {"leverage": "99"}, invalid("leverage")),
-    (LIMIT, {"displayvol": "0.01"}, invalid("display-volume")),
-    (LIMIT, {"close[ordertype]": "market"}, invalid("close")),
-    (LIMIT, {"close[price]": "70000"}, invalid("close")),
-    (LIMIT, {"close[price2]": "70000"}, invalid("close")),
-    (LIMIT, {"reduce_only": "true"}, "EOrder:Reduce only:Non-PC"),
-    (LIMIT, {"reduce_only": "maybe"}, invalid("reduce_only")),
-    (LIMIT, {"stptype": "decrement"}, invalid("stptype")),
-    (LIMIT, {"stptype": "cancel_newest"}, invalid("stptype")),
-    (LIMIT, {"userref": "abc"}, invalid("userref")),
-    (LIMIT, {"userref": "2147483648"}, invalid("userref")),
-    (LIMIT, {"userref": "1.0"}, invalid("userref")),
-    (LIMIT, {"userref": "1", "cl_ord_id": "a"}, "EGeneral:Invalid arguments"),
-    (LIMIT, {"deadline": "soon"}, invalid("deadline")),
-    (LIMIT, {"deadline": "2026-01-01T00:00:01.999Z"}, invalid("deadline")),
-    (LIMIT, {"deadline": "2026-01-01T00:01:00.001Z"}, invalid("deadline")),
-    (LIMIT, {"deadline": "2026-01-01T00:00:00Z"}, "EService:Deadline elapsed"),
-    (LIMIT, {"deadline": "2025-12-31T23:59:59+00:00"}, "EService:Deadline elapsed"),
-    (LIMIT, {"volume": "16.7"}, "EOrder:Insufficient funds"),  # 1,002,000
-    (LIMIT, {"volume": "16.65"}, "EOrder:Insufficient funds"),  # 999,000, and the fee of 3,996
-    (MARKET, {"volume": "20"}, "EOrder:Insufficient funds"),
-    (LIMIT, {"type": "sell", "volume": "100.00000001", "price": "90000"}, "EOrder:Insufficient funds"),
-    (LIMIT, {"pair": "AGLDUSD", "volume": "100", "price": "1"}, "EService:Market in cancel_only mode"),
-]
-
-
-def fields_of(order: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in (order | change).items() if value is not None}
-
-
-@pytest.mark.parametrize(("order", "change", "error"), REFUSALS, ids=[f"{change}"[:60] for _, change, _ in REFUSALS])
-def test_refusals(kraken: Client, order: dict[str, Any], change: dict[str, Any], error: str) -> None:
-    balances = kraken.call("BalanceEx")
-    assert kraken.post("AddOrder", **fields_of(order, change)).refusal == error
-    assert kraken.post_json("AddOrder", **fields_of(order, change)).refusal == error
-    assert kraken.journal()["outcome"] == "refused"
-    assert kraken.journal()["reason"]
-    assert kraken.call("OpenOrders") == {"open": {}}
-    assert kraken.call("ClosedOrders")["count"] == 0
-    assert kraken.call("BalanceEx") == balances
-    assert kraken.call("AddOrder", **order)["txid"]  # but for that one thing it was good
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"volume": "0.1234567899999"}, "0.12345678"),  # truncated, never rounded
-        ({"volume": "0.10000000000"}, "0.10000000"),
-        ({"volume": ".1"}, "0.10000000"),
-        ({"volume": "1."}, "1.00000000"),
-    ],
-)
-def test_excess_volume_decimals_are_cut_off(kraken: Client, change: dict[str, str], told: str) -> None:
-    assert kraken.row(kraken.call("AddOrder", **(LIMIT | change))["txid"][0])["vol"] == told
-
-
-def test_zeros_beyond_the_price_decimals_are_accepted(kraken: Client) -> None:
-    row = kraken.row(kraken.call("AddOrder", **(LIMIT | {"price": "60000.10000000"}))["txid"][0])
-    assert row["descr"]["price"] == "60000.1"
-
-
-def test_what_is_given_but_means_nothing_is_accepted(kraken: Client) -> None:
-    """As python-kraken-sdk and ccxt send it along."""
-    extras = {"starttm": "0", "expiretm": "0", "leverage": "none", "stptype": "cancel-newest", "reduce_only": "False"}
-    kraken.call("AddOrder", **LIMIT, **extras, deadline="2026-01-01T00:00:30Z")
-    kraken.call("AddOrder", **MARKET, price="1", validate="True")
-
-
-@pytest.mark.parametrize(
-    ("change", "winner"),
-    [
-        ({"pair": "FOOBAR", "ordertype": "fancy", "volume": "lots"}, "EQuery:Unknown asset pair"),
-        ({"pair": "AGLDUSD", "ordertype": "fancy", "volume": "lots"}, "EService:Market in cancel_only mode"),
-        ({"ordertype": "fancy", "type": "long"}, invalid("ordertype")),
-        ({"type": "long", "volume": "lots"}, invalid("type")),
-        ({"volume": "lots", "price": "abc"}, invalid("volume")),
-        ({"price": "abc", "oflags": "hidden"}, PRICE_ARGUMENT),
-        (
-            {"price": "60000.01", "timeinforce": "day"},
-            "EOrder:Invalid price:XBT/USD price can only be specified up to 1 decimals.",
-        ),
-        ({"oflags": "hidden", "volume": "0.00001"}, invalid("oflags")),
-        ({"timeinforce": "day", "userref": "abc"}, invalid("timeinforce")),
-        ({"userref": "abc", "volume": "0.00001"}, invalid("userref")),
-        ({"volume": "0.00001", "price": "0.1"}, "EOrder:Order minimum not met"),
-        ({"volume": "0.00005", "price": "0.1", "deadline": "soon"}, "EOrder:Cost minimum not met"),
-        ({"deadline": "2025-01-01T00:00:00Z", "volume": "99"}, "EService:Deadline elapsed"),
-        ({"volume": "99", "price": "69000", "oflags": "post"}, "EOrder:Insufficient funds"),
-    ],
-)
-def test_the_first_fault_answers(kraken: Client, change: dict[str, Any], winner: str) -> None:
-    """kraken/30 §5.3: the order of the checks."""
-    assert kraken.post("AddOrder", **fields_of(LIMIT, change)).refusal == winner
-
-
-def test_tick_size(kraken: Client, sandbox: Sandbox) -> None:
-    sandbox.catalog.with_record("XXBTZUSD", tick_size="0.5")
-    assert kraken.post("AddOrder", **(LIMIT | {"price": "60000.4"})).refusal == "EOrder:Tick size check failed"
-    assert kraken.call("AddOrder", **(LIMIT | {"price": "60000.5"}))["txid"]
-
-
-@pytest.mark.parametrize(
-    ("status", "limit", "post", "market"),
-    [
-        ("online", True, True, True),
-        ("post_only", False, True, False),
-        ("limit_only", True, True, False),
-        ("cancel_only", False, False, False),
-        ("reduce_only", False, False, False),
-    ],
-)
-def test_the_mode_of_a_market(
-    kraken: Client, sandbox: Sandbox, status: str, limit: bool, post: bool, market: bool
-) -> None:
-    txid = kraken.buy("0.1", "60000")
-    sandbox.catalog.with_record("XXBTZUSD", status=status)
-    for order, taken in ((LIMIT, limit), (LIMIT | {"oflags": "post"}, post), (MARKET, market)):
-        answer = kraken.post("AddOrder", **order)
-        assert answer.errors == ([] if taken else [f"EService:Market in {status} mode"])
-    assert kraken.call("CancelOrder", txid=txid) == {"count": 1}
-
-
-@pytest.mark.parametrize(
-    ("dialect", "error"),
-    [
-        ("documented", "EOrder:Order minimum not met"),
-        ("observed", "EGeneral:Invalid arguments:volume minimum not met"),
-    ],
-)
-def test_below_the_minimum_in_both_dialects(kraken: Client, sandbox: Sandbox, dialect: str, error: str) -> None:
-    sandbox.settings.patch({"dialect": dialect})
-    assert kraken.post("AddOrder", **(LIMIT | {"volume": "0.00001"})).refusal == error
-
-
 # Funds (kraken/30 §5.4)
+
+MARKET = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "0.1"}
 
 
 def test_funds_on_hold_cannot_be_spent_twice(login: Callable[..., Client]) -> None:
