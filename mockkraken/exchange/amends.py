@@ -88,7 +88,7 @@ def read_amend(request: AmendRequest, order: Order, settings: Settings, now: int
         raise KrakenError(errors.NO_AMENDABLE_PARAMETERS, "the order has these terms already", check="order")
     if changed.vol > order.vol_exec or not order.vol_exec:
         intake.check_minimums(changed, settings)
-    if request.deadline is not None:
+    if request.deadline:
         intake.check_deadline(request.deadline, now)
     return changed
 
@@ -155,7 +155,7 @@ def apply(engine: Engine, order: Order, changed: Order, *, post: bool, now: int)
         engine.note_terms(order, order.opentm, "original")
         engine.withdraw(order, now, orders.USER_REQUESTED)
         order.vol = order.vol_exec
-        return engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=post).id
+        return engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=changed.post).id
     if order.place == "book":
         return _apply_in_book(engine, order, changed, post, now)
     if order.place == "triggers":
@@ -167,7 +167,7 @@ def apply(engine: Engine, order: Order, changed: Order, *, post: bool, now: int)
         order.market.triggers.remove(order.stop)
         order.place = ""
     _take_over(order, changed)
-    amend = engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=post)
+    amend = engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=changed.post)
     engine.tell(order, "amended")
     if waiting:
         engine.wait(order, now)
@@ -185,7 +185,7 @@ def _apply_in_book(engine: Engine, order: Order, changed: Order, post: bool, now
     if not stays:
         engine.unbook(order, now)
     _take_over(order, changed)
-    amend = engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=post)
+    amend = engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=changed.post)
     engine.tell(order, "amended")
     if stays:
         if order.display is not None:

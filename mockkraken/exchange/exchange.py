@@ -336,13 +336,15 @@ class Exchange:
         """
         now = self._clock.now()
         service.check_account(account, order_action=True)
+        if not request.txid:
+            raise KrakenError(errors.INVALID_ARGUMENTS, "txid is missing")
         try:
-            found = self._named(account, request.txid or "")
+            found = self._named(account, request.txid)
         except KrakenError as refusal:
             # No dialect has another word for it here.
             raise KrakenError(errors.UNKNOWN_ORDER, refusal.reason, check="order") from None
         if len(found) > 1:
-            raise KrakenError(errors.INVALID_ORDER, f"{len(found)} open orders have that userref", check="order")
+            raise KrakenError(errors.INVALID_ARGUMENTS, f"{len(found)} open orders have that userref")
         old = found[0]
         new = self.prepare(account, pair, amends.replacement(old, pair, request))
         amends.inherit(old, new)

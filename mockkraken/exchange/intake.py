@@ -80,6 +80,7 @@ class OrderRequest(msgspec.Struct, kw_only=True):
     timeinforce: str | None = None
     starttm: str | None = None
     expiretm: str | None = None
+    close: str | None = None
     close_ordertype: str | None = msgspec.field(default=None, name="close[ordertype]")
     close_price: str | None = msgspec.field(default=None, name="close[price]")
     close_price2: str | None = msgspec.field(default=None, name="close[price2]")
@@ -124,7 +125,7 @@ def read_order(
             order.fee_in_base = False  # Margin trades pay in quote, on both sides [guess, kraken/30 §8.10].
     if request.displayvol or ordertype == "iceberg":
         order.display = read_display(request.displayvol, order, order.vol)
-    if request.close_ordertype or request.close_price or request.close_price2:
+    if request.close_ordertype or request.close_price or request.close_price2 or request.close:
         order.close = _read_close(request, order)
     if request.stptype:
         order.stptype = _one_of(_SELF_TRADES, request.stptype, "stptype")
@@ -137,7 +138,7 @@ def read_order(
     # Of a position, 0 is all; but what comes to nothing without its last digits is too little.
     if order.vol or not order.leverage or (request.volume or "").strip("0."):
         check_minimums(order, settings)
-    if request.deadline is not None:
+    if request.deadline:
         check_deadline(request.deadline, now)
     return order
 
@@ -268,6 +269,7 @@ def _read_prices(order: Order, request: OrderRequest) -> None:
     if not request.price:
         raise KrakenError(invalid_arguments("price"), f"a {ordertype} order needs a price")
     if ordertype in TRAILING and request.price[0] != "+":
+        _written(request.price, pair, "", errors.INVALID_PRICE_ARGUMENT)
         reason = f"price is {_shown(request.price)}; of a {ordertype} order it is a distance, such as +100 or +1%"
         raise KrakenError(invalid_arguments("price"), reason)
     automatic = prices.automatic_sign(ordertype, side)
@@ -302,7 +304,8 @@ def _check_trigger(text: str, order: Order) -> None:
 def _read_close(request: OrderRequest, order: Order) -> Close:
     """The terms of a conditional close; its prices follow the same grammar (kraken/30 §2.1, §8.7)."""
     kind = _CLOSE_TYPES.get(request.close_ordertype or "")
-    if kind is None or not request.close_price or (kind in TWO_PRICED and not request.close_price2):
+    # A text in the place of its terms would leave an order without the protection that its sender believes in.
+    if kind is None or request.close or not request.close_price or (kind in TWO_PRICED and not request.close_price2):
         reason = f"close[ordertype] is {_shown(request.close_ordertype)}; it takes {', '.join(_CLOSE_TYPES)} and prices"
         raise KrakenError(invalid_arguments("close"), reason)
     if order.ordertype == "settle-position":  # [guess] It trades nothing that could be undone.

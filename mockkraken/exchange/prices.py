@@ -78,8 +78,8 @@ def read(text: str, pair: Pair, automatic: Sign) -> Written:
         automatic: what `#` stands for.
 
     Raises:
-        decimals.NotADecimal: it does not fit the grammar.
-        decimals.TooManyDecimals: it is finer than the pair's prices, or a percentage finer than 0.0001 %.
+        decimals.NotADecimal: it does not fit the grammar, or is a percentage finer than 0.0001 %.
+        decimals.TooManyDecimals: it is finer than the pair's prices.
         OutOfRange: an absolute price that is not above 0, or any that is absurdly large.
     """
     if text[:1] not in ("+", "-", "#"):
@@ -89,7 +89,12 @@ def read(text: str, pair: Pair, automatic: Sign) -> Written:
     if number[:1] in ("", "+", "-"):
         raise decimals.NotADecimal(text)
     places, scale = (PERCENT_PLACES, PERCENT_PLACES) if percent else (pair.pair_decimals, pair.price_scale)
-    units = decimals.parse(number, places) * TEN_TO[scale - places]
+    try:
+        units = decimals.parse(number, places) * TEN_TO[scale - places]
+    except decimals.TooManyDecimals:
+        if percent:  # Of that, the refusal of a price would say something untrue.
+            raise decimals.NotADecimal(text) from None
+        raise
     if units > PRICE_MAX * TEN_TO[scale]:
         raise OutOfRange(text)
     return Written(sign, units, percent)

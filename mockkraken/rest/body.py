@@ -123,7 +123,7 @@ class _Flat:
     def _take_list(self, name: str, items: list[Any], depth: int) -> None:
         if name == "nonce":
             return  # a nonce is a text or a number
-        if any(isinstance(item, (dict, list)) for item in items):
+        if any(isinstance(item, (dict, list)) or (isinstance(item, str) and "," in item) for item in items):
             for index, item in enumerate(items):
                 before = len(self.fields)
                 self.take(f"{name}[{index}]", item, depth + 1)

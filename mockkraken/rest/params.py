@@ -52,13 +52,13 @@ def read(kind: type[S], fields: Fields, *, named: bool) -> S:
         KrakenError: a required field is missing, or a text is none of what the field takes.
     """
     plan = _plan(kind)
-    for wire in plan.lists:
-        if wire not in fields and (joined := _bracketed(wire, fields)) is not None:
-            fields = {**fields, wire: joined}
-    for wire in plan.required:
-        if wire not in fields:
-            raise _refusal(wire, named, "is missing")
     values: dict[str, Any] = {name: _objects(wire, fields) for wire, name in plan.objects}
+    for wire in plan.lists:
+        if wire not in fields and (found := _bracketed(wire, fields)):
+            values[plan.fields[wire].name] = found
+    for wire in plan.required:
+        if wire not in fields and plan.fields[wire].name not in values:
+            raise _refusal(wire, named, "is missing")
     for wire, text in fields.items():
         field = plan.fields.get(wire)
         if field is not None:
@@ -142,11 +142,16 @@ def is_version1(asset_version: str) -> bool:
     return asset_version in ("1", "true")  # [guess] kraken/20 §2.3
 
 
-def _bracketed(wire: str, fields: Fields) -> str | None:
-    """A list sent as `txid[]`, `txid[0]`, … or as objects, `pair[0][asset]`, joined into a comma list."""
+def _bracketed(wire: str, fields: Fields) -> list[str]:
+    """A list sent as `txid[]`, `txid[0]`, … or as objects, `pair[0][asset]`."""
     prefix = f"{wire}["
-    found = [value for key, value in fields.items() if key.startswith(prefix) and not key.endswith("[aclass]")]
-    return ",".join(found) if found else None
+    found: list[str] = []
+    for key, value in fields.items():
+        if key == f"{prefix}]":
+            found += comma_list(value)
+        elif key.startswith(prefix) and not key.endswith("[aclass]"):
+            found.append(value)
+    return found
 
 
 def _objects(wire: str, fields: Fields) -> list[Fields]:

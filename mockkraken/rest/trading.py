@@ -103,7 +103,7 @@ def add_order_batch(venue: Venue, caller: Caller, params: AddOrderBatchParams) -
     orders = [order for order in prepared if isinstance(order, Order)]
     if len(orders) < len(prepared):
         return _rows([order if isinstance(order, KrakenError) else {} for order in prepared], whole=True)
-    if params.deadline is not None:
+    if params.deadline:
         check_deadline(params.deadline, venue.clock.now())
     if params.validate:
         return {"orders": [{"descr": _descr(order)} for order in orders]}

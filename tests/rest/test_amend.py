@@ -415,7 +415,7 @@ def test_the_history_of_an_order(kraken: Client, pit: Pit, sandbox: Sandbox) -> 
 def test_a_post_only_order_says_so_from_the_start(kraken: Client, pit: Pit) -> None:
     txid = kraken.sell("1", "60005", oflags="post")
     kraken.call("AmendOrder", txid=txid, limit_price="60006")
-    assert [amend["post_only"] for amend in amends(kraken, txid)] == [True, False]
+    assert [amend["post_only"] for amend in amends(kraken, txid)] == [True, True]
 
 
 def test_nobody_has_a_history_of_what_is_not_theirs(kraken: Client, pit: Pit, ann: Client) -> None:

@@ -290,7 +290,7 @@ def test_an_edit_may_be_validated_only(kraken: Client) -> None:
         ({"pair": "FOOBAR"}, "EQuery:Unknown asset pair"),
         ({"txid": "OAAAAA-AAAAA-AAAAAA"}, "EOrder:Unknown order"),
         ({"txid": "99"}, "EOrder:Unknown order"),
-        ({"txid": None}, "EOrder:Unknown order"),
+        ({"txid": None}, INVALID),
         ({"price": "abc"}, "EOrder:Invalid price:Invalid price argument"),
         ({"volume": "0.00001"}, "EOrder:Order minimum not met"),
         ({"volume": "99"}, "EOrder:Insufficient funds"),

@@ -273,7 +273,7 @@ def test_what_is_not_open_can_not_be_edited(kraken: Client, pit: Pit, bob: Clien
 def test_a_userref_must_name_one_order(kraken: Client, pit: Pit) -> None:
     kraken.buy("0.1", "59000", userref="5")
     second = kraken.buy("0.1", "58000", userref="5")
-    assert refusal(kraken, "5", price="57000") == INVALID_ORDER
+    assert refusal(kraken, "5", price="57000") == "EGeneral:Invalid arguments"
     kraken.call("CancelOrder", txid=second)
     assert edit(kraken, "5", price="57000")["txid"]
     assert refusal(kraken, "5", price="56000") == UNKNOWN  # the new order has it no more

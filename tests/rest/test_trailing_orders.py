@@ -614,7 +614,7 @@ def test_it_may_hold_its_coins(login: Callable[..., Client], market: ScriptedMar
         ({"price": "59000"}, "EGeneral:Invalid arguments:price"),
         ({"price": "-1000"}, "EGeneral:Invalid arguments:price"),
         ({"price": "#1000"}, "EGeneral:Invalid arguments:price"),
-        ({"price": " 1000"}, "EGeneral:Invalid arguments:price"),
+        ({"price": " 1000"}, "EOrder:Invalid price:Invalid price argument"),
         ({"price": ""}, "EGeneral:Invalid arguments:price"),
         ({"price": "+x"}, "EOrder:Invalid price:Invalid price argument"),
         ({"price": "+"}, "EOrder:Invalid price:Invalid price argument"),
