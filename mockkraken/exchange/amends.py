@@ -157,7 +157,7 @@ def apply(engine: Engine, order: Order, changed: Order, *, post: bool, now: int)
         order.vol = order.vol_exec
         return engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=changed.post).id
     if order.place == "book":
-        return _apply_in_book(engine, order, changed, post, now)
+        return _apply_in_book(engine, order, changed, now)
     if order.place == "triggers":
         _check_waiting(engine, order, changed)
     engine.note_terms(order, order.opentm, "original")
@@ -174,7 +174,7 @@ def apply(engine: Engine, order: Order, changed: Order, *, post: bool, now: int)
     return amend.id
 
 
-def _apply_in_book(engine: Engine, order: Order, changed: Order, post: bool, now: int) -> str:
+def _apply_in_book(engine: Engine, order: Order, changed: Order, now: int) -> str:
     found = engine.checks.examine(changed, instead_of=order)
     if changed.post and found.takes:
         raise engine.checks.would_take(changed)
