@@ -81,6 +81,7 @@ class Engine:
         self._held_back: list[Order] = []
         self._lending = Lending(clock, checks, settlement, events, self.collateral_changed)
         self._prices_moved = False
+        self._uncovered = False
 
     # Coming in
 
@@ -455,9 +456,11 @@ class Engine:
 
         The stops that this fires come in before the next.
         """
+        self._uncovered = False
         for position in self._lending.uncovered():
             if self._closable(position) and self._liquidate(position, now):
                 return True
+            self._uncovered = True
         return False
 
     def _closable(self, position: Position) -> bool:
@@ -493,7 +496,8 @@ class Engine:
                 self._enter_late(order, now)
             else:
                 self._accept_child(order, now)
-        self._prices_moved = False
+        # Where nobody would trade, whatever comes may change that.
+        self._prices_moved = self._uncovered
         touched, self._touched = self._touched, {}
         for market in touched.values():
             for listener in self._events.settled:

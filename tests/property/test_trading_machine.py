@@ -151,31 +151,25 @@ def requests(draw: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
-# A machine that does nothing proves nothing: each of these comes up some 20 times or more in a run.
+# A machine that does nothing proves nothing. What it does depends on which modules hypothesis has seen, so that only
+# what comes up often is asked for; the rest has plain tests.
 REACHED = (
-    *(f"order: {kind}, open" for kind in ("limit", "iceberg", "stop-loss", "stop-loss-limit", "trailing-stop")),
-    *(f"triggered: {kind}" for kind in ("stop-loss-limit", "take-profit", "trailing-stop", "trailing-stop-limit")),
+    *(f"order: {kind}, open" for kind in ("limit", "iceberg", "stop-loss-limit", "trailing-stop")),
     "order: market, closed",
     "order: limit, pending",
     "a conditional close comes in",
     "a scheduled order starts",
     "a fill opens a position",
     "a fill closes a position",
-    "a fill turns a position around",
     "a liquidation",
     "margin call",
-    "expired",
     "edited",
-    *(f"amended in {place}" for place in ("book", "triggers", "schedule")),
+    "amended in book",
     "canceled: Cannot trade with self",
     "canceled: Insufficient liquidity",
     "canceled: Order replaced",
-    "canceled: Order would trigger immediately",
-    "canceled: Reduce only:Position is closed",
     "canceled: User requested",
     "EOrder:Insufficient funds",
-    "EService:Market in cancel_only mode",
-    "EService:Market in post_only mode",
 )
 
 

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from mockkraken.clock import SECOND
-from mockkraken.control.client import AccountsControl
-from mockkraken.control.market_client import OrdersControl, PairHandle, StatusControl
+from mockkraken.control.client import AccountsControl, KeysControl, SettingsControl
+from mockkraken.control.market_client import OrdersControl, PairsControl, StatusControl
 from mockkraken.control.operations import Control
 from mockkraken.gate.signature import sign
 from mockkraken.sandbox import Sandbox
@@ -154,39 +154,97 @@ class Client:
         assert isinstance(row, dict)
         return row
 
+    def ended(self, txid: str) -> tuple[str, str | None]:
+        """An order's status and reason."""
+        row = self.row(txid)
+        return row["status"], row["reason"]
+
+    def executed(self, txid: str) -> str:
+        """How much of an order was executed, without the last zeros."""
+        return f"{Decimal(self.row(txid)['vol_exec']).normalize():f}"
+
+    def open_orders(self) -> dict[str, dict[str, Any]]:
+        """The rows of OpenOrders, the newest first."""
+        rows: dict[str, dict[str, Any]] = self.call("OpenOrders")["open"]
+        return rows
+
+    def new_row(
+        self, side: str, ordertype: str, volume: str, text: str, price: str, price2: str = "0", **more: Any
+    ) -> dict[str, Any]:
+        """The row of OpenOrders of an order for XBTUSD that came in at the start of the day, but for `more`.
+
+        Args:
+            side: `buy` or `sell`.
+            ordertype: as AddOrder names it.
+            volume: with the pair's decimals, as are all prices.
+            text: how AddOrder described it.
+            price: its price as its description shows it.
+            price2: its second price, too.
+            more: fields of the row that are other than those of a limit order without any options.
+        """
+        descr = {
+            "pair": "XBTUSD",
+            "aclass": "forex",
+            "type": side,
+            "ordertype": ordertype,
+            "price": price,
+            "price2": price2,
+            "leverage": "none",
+            "order": text,
+            "close": "",
+        }
+        return {
+            "refid": None,
+            "userref": 0,
+            "status": "open",
+            "opentm": START // SECOND,
+            "starttm": 0,
+            "expiretm": 0,
+            "descr": descr,
+            "vol": volume,
+            "vol_exec": "0.00000000",
+            "cost": "0.00000",
+            "fee": "0.00000",
+            "price": "0.00000",
+            "stopprice": "0.00000",
+            "limitprice": "0.00000",
+            "misc": "",
+            "oflags": "fciq",
+            "time_in_force": "gtc",
+        } | more
+
+    def amends(self, txid: str) -> list[dict[str, Any]]:
+        """The rows of OrderAmends, the original first."""
+        result = self.call("OrderAmends", order_id=txid)
+        rows: list[dict[str, Any]] = result["amends"]
+        assert result["count"] == len(rows)
+        return rows
+
+    def held(self, asset: str) -> str:
+        """What open orders hold of an asset."""
+        hold = self.call("BalanceEx")[asset]["hold_trade"]
+        assert isinstance(hold, str)
+        return hold
+
+    def ledger(self, kind: str) -> list[tuple[str, str, str, str]]:
+        """The ledger's rows of a type, the oldest first: asset, amount, fee, balance."""
+        rows = reversed(self.call("Ledgers", type=kind)["ledger"].values())
+        return [(row["asset"], row["amount"], row["fee"], row["balance"]) for row in rows]
+
+    def trades(self, *, consolidated: bool = False) -> list[dict[str, Any]]:
+        """All trades, the oldest first, each with its id; fill by fill unless they are consolidated."""
+        joined = "true" if consolidated else "false"
+        found = self.call("TradesHistory", consolidate_taker=joined, trades="true", ledgers="true")["trades"]
+        return [{"id": trade_id} | row for trade_id, row in reversed(found.items())]
+
+    def positions(self) -> list[tuple[str, str, str, str]]:
+        """What is open on margin, the oldest first: type, volume, what of it is closed, cost."""
+        found = self.call("OpenPositions").values()
+        return [(row["type"], row["vol"], row["vol_closed"], row["cost"]) for row in found]
+
     def journal(self) -> dict[str, Any]:
         """The journal's last record."""
         return self.sandbox.journal.records()[0][-1]
-
-
-class ScriptedMarket:
-    """A pair on which nothing happens but what a test says; all by the control API.
-
-    Attributes:
-        pair: the control of the pair.
-        status: the states of the exchange and its pairs.
-    """
-
-    def __init__(self, sandbox: Sandbox, name: str = "XBTUSD") -> None:
-        self.name = name
-        perform = Control(sandbox).perform
-        self.pair = PairHandle(perform, name)
-        self.status = StatusControl(perform)
-        self._orders = OrdersControl(perform)
-
-    def at(self, price: int | str, step: int | str = 10) -> None:
-        """Trade at a price: 1 is bid there and 5 a step below, 1 is asked a step above and 5 two steps above."""
-        last, apart = Decimal(price), Decimal(step)
-        self.pair.set_book(
-            [(str(last), "1.001"), (str(last - apart), "5")],
-            [(str(last + apart), "1"), (str(last + 2 * apart), "5")],
-            model="static",
-        )
-        self.pair.trade("sell", "0.001", str(last))
-
-    def fill(self, txid: str, volume: str | None = None) -> None:
-        """Let somebody trade with one resting order: all that is left of it, or `volume`."""
-        self._orders[txid].fill(volume)
 
 
 @pytest.fixture(scope="session")
@@ -225,120 +283,129 @@ def kraken(login: Callable[..., Client]) -> Client:
     return login()
 
 
-@pytest.fixture
-def market(sandbox: Sandbox) -> ScriptedMarket:
-    """XBTUSD at 60000."""
-    scripted = ScriptedMarket(sandbox)
-    scripted.at(60000)
-    return scripted
-
-
-@pytest.fixture
-def market_of(sandbox: Sandbox) -> Callable[[str], ScriptedMarket]:
-    """The scripted market of any pair."""
-    return lambda name: ScriptedMarket(sandbox, name)
-
-
 class Pit:
-    """XBTUSD with a book that the test writes level by level, and more traders for it; all by the control API."""
+    """The control side of a trader's day: the makers' books, prices, money, more traders, settings and states.
+
+    Nothing happens in it but what a test says, all of it by the control API. No trade, fee or loss makes an asset or
+    destroys it, and the fixture `pit` looks at that in the end. `there` changes with what `balances`, `fund` and
+    `trader` hand out or take back, and with nothing else.
+
+    Attributes:
+        accounts, keys, orders, pairs, status: their controls, as `MockKraken` has them.
+        pair: the control of XBTUSD.
+        step: how far apart `at` sets the levels of its book.
+        depth: how much stands at the first level of each side.
+        there: what there has to be of each asset, over all accounts.
+    """
 
     def __init__(self, kraken: Client) -> None:
         self.kraken = kraken
-        control = Control(kraken.sandbox)
-        self.perform = control.perform
-        self.pair = PairHandle(control.perform, "XBTUSD")
-        self.orders = OrdersControl(control.perform)
-        self.status = StatusControl(control.perform)
+        self._perform = perform = Control(kraken.sandbox).perform
+        self.accounts = AccountsControl(perform)
+        self.keys = KeysControl(perform)
+        self.orders = OrdersControl(perform)
+        self.pairs = PairsControl(perform)
+        self.pair = self.pairs["XBTUSD"]
+        self.status = StatusControl(perform)
+        self._settings = SettingsControl(perform)
+        self.step, self.depth = "10", "1"
+        self.there = self.all()
 
-    def book(self, bids: str = "", asks: str = "", *, last: str | None = None) -> None:
+    # The market
+
+    def book(self, bids: str = "", asks: str = "", *, last: str | None = None, pair: str = "XBTUSD") -> None:
         """The makers' orders as `price:volume`, best first; before that a trade at `last`, above the bids."""
-        buying, selling = ([tuple(level.split(":")) for level in side.split()] for side in (bids, asks))
+        market = self.pairs[pair]
+        buying, selling = _levels(bids), _levels(asks)
         if last is not None:
-            self.pair.set_book(buying, [(last, "1")], model="static")
-            self.pair.trade("buy", "1")
-        self.pair.set_book(buying, selling, model="static")
+            market.set_book(buying, [(last, "1")], model="static")
+            market.trade("buy", "1")
+        market.set_book(buying, selling, model="static")
+
+    def at(self, price: int | str, pair: str = "XBTUSD") -> None:
+        """Trade at a price: `depth` is bid there then, 5 a step below; `depth` is asked a step above, 5 two steps."""
+        last, step, depth, volume = Decimal(price), Decimal(self.step), Decimal(self.depth), Decimal("0.001")
+        bids = f"{last}:{depth + volume} {last - step}:5"
+        asks = f"{last + step}:{depth} {last + 2 * step}:5"
+        self.book(bids, asks, pair=pair)
+        self.pairs[pair].trade("sell", str(volume), str(last))
 
     def fill(self, txid: str, volume: str | None = None) -> None:
-        """Somebody trades with just that resting order."""
+        """Somebody trades with just that resting order: all that is left of it, or `volume`."""
         self.orders[txid].fill(volume)
 
-    def settings(self, **values: Any) -> None:
-        self.perform(Control.change_settings, values)
-
-    def balances(self, account: str, **balances: str) -> None:
-        self.perform(Control.set_balances, account, balances)
-
-    def trader(self, name: str, tier: str = "pro", **balances: str) -> Client:
-        """A new account with a key that may do everything; rich unless its balances are given."""
-        balances = balances or {"ZUSD": "1000000", "XXBT": "100"}
-        self.perform(Control.create_account, {"name": name, "tier": tier, "balances": balances})
-        made = self.perform(Control.create_key, {"account": name, "name": name, "permissions": "all"})
-        return Client(self.kraken.sandbox, made["api_key"], made["api_secret"])
-
     def shown(self) -> str:
-        """What Depth shows, as `bids | asks`, each best first as `price:volume`."""
+        """What Depth shows of XBTUSD, as `bids | asks`, each best first as `price:volume`."""
         (book,) = self.kraken.get("Depth", pair="XBTUSD", count=10).result.values()
         return " | ".join(
             " ".join(f"{Decimal(price):.1f}:{Decimal(volume).normalize():f}" for price, volume, _ in book[side])
             for side in ("bids", "asks")
         )
 
+    def settings(self, **values: Any) -> None:
+        self._settings.patch(**values)
 
-@pytest.fixture
-def pit(kraken: Client) -> Pit:
-    """XBTUSD with a book of five coins bid at 60000.0 and five offered at 60010.0; the last trade was at 60005.0."""
-    pit = Pit(kraken)
-    pit.book("60000.0:5", "60010.0:5", last="60005.0")
-    return pit
+    # Money
 
-
-class Bank:
-    """The control side of a test about money: it hands it out, moves prices, and counts all there is of it."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.control = Control(sandbox)
-        self.there = self.all()
-
-    def pair(self, name: str = "XBTUSD") -> PairHandle:
-        return PairHandle(self.control.perform, name)
+    def balances(self, account: str, **balances: str) -> None:
+        """Let an account have these balances; its others stay."""
+        self._expect(self.accounts[account].state()["balances"], balances)
+        self.accounts[account].balances.patch(balances)
 
     def fund(self, account: str = "main", **balances: str) -> None:
-        """Let an account have these balances and no others; none of this moves money from one to the other."""
-        self.control.perform(Control.replace_balances, account, balances)
-        self.there = self.all()
+        """Let an account have these balances and no others."""
+        old = self.accounts[account].state()["balances"]
+        self._expect(old, dict.fromkeys(old, "0") | balances)
+        self.accounts[account].balances.replace(balances)
 
-    def book(self, bids: Iterable[tuple[str, str]], asks: Iterable[tuple[str, str]], pair: str = "XBTUSD") -> None:
-        """A book of these (price, volume) that stays as it is until somebody takes of it."""
-        self.pair(pair).set_book(bids, asks, model="static")
+    def trader(self, name: str, tier: str = "pro", **balances: str) -> Client:
+        """A new account with a key that may do everything; rich unless its balances are given."""
+        balances = balances or {"ZUSD": "1000000", "XXBT": "100"}
+        self._expect({}, balances)
+        self.accounts.create(name, tier=tier, balances=balances)
+        key = self.keys.create(account=name, name=name, permissions="all")
+        return Client(self.kraken.sandbox, key.api_key, key.api_secret)
 
-    def trade_at(self, price: str, pair: str = "XBTUSD", depth: str = "200") -> None:
-        """Let a pair trade at a price, where `depth` is then bid, and offered a dollar above."""
-        self.book([(price, depth)], [(str(Decimal(price) + 1), depth)], pair)
-        self.pair(pair).trade("sell", "0.001")
-
-    def account(self, name: str = "main") -> dict[str, Any]:
-        """An account as the control API shows it."""
-        row: dict[str, Any] = self.control.perform(Control.account, name)
-        return row
+    def _expect(self, old: dict[str, str], new: dict[str, str]) -> None:
+        for asset, text in new.items():
+            self.there[asset] = self.there.get(asset, Decimal(0)) + Decimal(text) - Decimal(old.get(asset, "0"))
 
     def all(self) -> dict[str, Decimal]:
         """What there is of each asset, over all accounts."""
         sums: dict[str, Decimal] = {}
-        for row in self.control.perform(Control.accounts)["accounts"]:
-            for asset, text in row["balances"].items():
+        for account in self._perform(Control.accounts)["accounts"]:
+            for asset, text in account["balances"].items():
                 sums[asset] = sums.get(asset, Decimal(0)) + Decimal(text)
-        return {asset: units for asset, units in sums.items() if units}
+        return sums
+
+    def astray(self) -> dict[str, Decimal]:
+        """How much of each asset has come from nowhere, or got lost: below zero."""
+        found = self.all()
+        excess = {
+            asset: found.get(asset, Decimal(0)) - self.there.get(asset, Decimal(0)) for asset in found | self.there
+        }
+        return {asset: units for asset, units in excess.items() if units}
+
+
+def _levels(text: str) -> list[tuple[str, str]]:
+    """The (price, volume) of `price:volume price:volume`."""
+    return [(price, volume) for price, _, volume in (level.partition(":") for level in text.split())]
 
 
 @pytest.fixture
-def bank(sandbox: Sandbox) -> Iterator[Bank]:
-    """Money and prices; at the end of the day, nothing of it has got lost or come from nowhere."""
-    bank = Bank(sandbox)
-    yield bank
-    assert bank.all() == bank.there
+def pit(kraken: Client) -> Iterator[Pit]:
+    """XBTUSD with a book of five coins bid at 60000.0 and five offered at 60010.0; the last trade was at 60005.0."""
+    pit = Pit(kraken)
+    pit.book("60000.0:5", "60010.0:5", last="60005.0")
+    yield pit
+    assert pit.astray() == {}
 
 
 @pytest.fixture
-def accounts(sandbox: Sandbox) -> AccountsControl:
-    """The control of the accounts: `accounts["main"].balances["XXBT"] = "1"`."""
-    return AccountsControl(Control(sandbox).perform)
+def ann(pit: Pit) -> Client:
+    return pit.trader("ann")
+
+
+@pytest.fixture
+def bob(pit: Pit) -> Client:
+    return pit.trader("bob")

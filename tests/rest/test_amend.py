@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,34 +23,6 @@ NOTHING_NEW = "EOrder:No amendable parameters specified"
 UNKNOWN = "EOrder:Unknown order"
 
 
-def executed(trader: Client, txid: str) -> Decimal:
-    return Decimal(trader.row(txid)["vol_exec"])
-
-
-def held(trader: Client, asset: str = "XXBT") -> str:
-    hold = trader.call("BalanceEx")[asset]["hold_trade"]
-    assert isinstance(hold, str)
-    return hold
-
-
-def amends(trader: Client, txid: str) -> list[dict[str, Any]]:
-    result = trader.call("OrderAmends", order_id=txid)
-    assert result["count"] == len(result["amends"])
-    found = result["amends"]
-    assert isinstance(found, list)
-    return found
-
-
-@pytest.fixture
-def ann(pit: Pit) -> Client:
-    return pit.trader("ann")
-
-
-@pytest.fixture
-def bob(pit: Pit) -> Client:
-    return pit.trader("bob")
-
-
 # In place
 
 
@@ -68,7 +39,7 @@ def test_an_order_changes_and_stays_the_same_order(kraken: Client, pit: Pit, san
     assert (row["descr"]["price"], row["descr"]["order"]) == ("60006.5", "sell 0.75000000 XBTUSD @ limit 60006.5")
     assert len(row["trades"]) == 1
     assert pit.shown() == "60000.0:5 | 60006.5:0.5 60010.0:5"
-    assert held(kraken) == "0.5000000000"
+    assert kraken.held("XXBT") == "0.5000000000"
     pit.fill(txid)
     row = kraken.row(txid)
     assert (row["status"], row["reason"], row["misc"]) == ("closed", None, "amended")
@@ -107,7 +78,7 @@ def test_a_price_may_follow_the_market(kraken: Client, pit: Pit, price: str, bec
     kraken.call("AmendOrder", txid=txid, limit_price=price)
     row = kraken.row(txid)
     assert (row["descr"]["price"], row["limitprice"]) == (becomes, "0.00000")
-    assert amends(kraken, txid)[1]["limit_price"] == becomes
+    assert kraken.amends(txid)[1]["limit_price"] == becomes
 
 
 # Who is first in the queue
@@ -134,9 +105,7 @@ def test_what_keeps_the_place_in_the_queue(
     for change in changes:
         ann.call("AmendOrder", txid=first, **change)
     pit.pair.trade("buy", "0.5")
-    assert (executed(ann, first), executed(bob, second)) == (
-        (Decimal("0.5"), 0) if stays_first else (0, Decimal("0.5"))
-    )
+    assert (ann.executed(first), bob.executed(second)) == (("0.5", "0") if stays_first else ("0", "0.5"))
 
 
 def test_a_new_price_means_the_end_of_the_queue_there(pit: Pit, ann: Client, bob: Client) -> None:
@@ -144,10 +113,10 @@ def test_a_new_price_means_the_end_of_the_queue_there(pit: Pit, ann: Client, bob
     ann.call("AmendOrder", txid=moved, limit_price="60003")
     assert pit.shown() == "60003.0:2 60000.0:5 | 60010.0:5"
     pit.pair.trade("sell", "0.5")
-    assert (executed(ann, moved), executed(bob, there)) == (0, Decimal("0.5"))
+    assert (ann.executed(moved), bob.executed(there)) == ("0", "0.5")
     ann.call("AmendOrder", txid=moved, limit_price="60003.1")
     pit.pair.trade("sell", "0.5")
-    assert (executed(ann, moved), executed(bob, there)) == (Decimal("0.5"), Decimal("0.5"))
+    assert (ann.executed(moved), bob.executed(there)) == ("0.5", "0.5")
 
 
 def test_a_partly_filled_order_keeps_its_place_too(pit: Pit, ann: Client, bob: Client) -> None:
@@ -156,7 +125,7 @@ def test_a_partly_filled_order_keeps_its_place_too(pit: Pit, ann: Client, bob: C
     ann.call("AmendOrder", txid=first, order_qty="0.5")
     assert pit.shown() == "60000.0:5 | 60005.0:1.2 60010.0:5"
     pit.pair.trade("buy", "0.3")
-    assert (ann.row(first)["status"], executed(bob, second)) == ("closed", Decimal("0.1"))
+    assert (ann.row(first)["status"], bob.executed(second)) == ("closed", "0.1")
 
 
 # Below what is filled
@@ -173,9 +142,9 @@ def test_a_quantity_no_larger_than_what_is_filled_ends_the_order(
     row = kraken.row(txid)
     assert (row["status"], row["reason"]) == ("canceled", "User requested")
     assert (row["vol"], row["vol_exec"], row["misc"]) == ("0.40000000", "0.40000000", "amended")
-    assert held(kraken) == "0.0000000000"
+    assert kraken.held("XXBT") == "0.0000000000"
     assert pit.shown() == "60000.0:5 | 60010.0:5"
-    last = amends(kraken, txid)[-1]
+    last = kraken.amends(txid)[-1]
     assert (last["order_qty"], last["remaining_qty"]) == ("0.40000000", "0.00000000")
     assert kraken.post("AmendOrder", txid=txid, order_qty="1").refusal == UNKNOWN
 
@@ -197,13 +166,13 @@ def test_a_price_that_crosses_takes_at_once(kraken: Client, pit: Pit, ann: Clien
     assert (took["maker"], took["price"], took["ordertype"]) == (False, "60008.00000", "limit")
     assert took["fee"] == "84.01120"  # 0.4 * 60008 * 0.35 %: its first fill has brought it above 10,000 dollars
     # What it still holds is reckoned with the new price and rate: 0.4 * 60009 * 1.0035.
-    assert held(kraken, "ZUSD") == "24087.6126"
+    assert kraken.held("ZUSD") == "24087.6126"
 
     kraken.call("AmendOrder", txid=txid, limit_price="60010", post_only="false")
     assert kraken.row(txid)["status"] == "closed"
-    assert held(kraken, "ZUSD") == "0.0000"
+    assert kraken.held("ZUSD") == "0.0000"
     assert pit.shown() == "60000.0:5 | 60010.0:4.6"
-    assert [amend["limit_price"] for amend in amends(kraken, txid)] == ["60004.0", "60009.0", "60010.0"]
+    assert [amend["limit_price"] for amend in kraken.amends(txid)] == ["60004.0", "60009.0", "60010.0"]
 
 
 @pytest.mark.parametrize("price", ["60000", "59000", "-1%"])
@@ -262,9 +231,9 @@ def test_an_amended_order_is_the_incoming_one_when_it_meets_its_account(
 )
 def test_the_hold_follows(kraken: Client, pit: Pit, change: dict[str, str], hold: str) -> None:
     txid = kraken.buy("1", "60000")
-    assert held(kraken, "ZUSD") == "60240.0000"
+    assert kraken.held("ZUSD") == "60240.0000"
     kraken.call("AmendOrder", txid=txid, **change)
-    assert held(kraken, "ZUSD") == hold
+    assert kraken.held("ZUSD") == hold
 
 
 def test_what_the_order_holds_itself_is_free_for_it(kraken: Client, pit: Pit) -> None:
@@ -273,7 +242,7 @@ def test_what_the_order_holds_itself_is_free_for_it(kraken: Client, pit: Pit) ->
     pit.book("59000:1", "61000:1")
     assert poor.post("AmendOrder", txid=txid, limit_price="60300.1").refusal == "EOrder:Insufficient funds"
     assert poor.post("AmendOrder", txid=txid, order_qty="0.103").refusal == "EOrder:Insufficient funds"
-    assert held(poor, "ZUSD") == "5923.6000"
+    assert poor.held("ZUSD") == "5923.6000"
     poor.call("AmendOrder", txid=txid, limit_price="60300")
     assert poor.call("BalanceEx")["ZUSD"] == {"balance": "6054.1200", "hold_trade": "6054.1200"}
 
@@ -283,17 +252,17 @@ def test_the_rate_is_that_of_the_amend(kraken: Client, pit: Pit) -> None:
     txid = kraken.buy("1", "59000")
     other = kraken.buy("1", "58000")
     kraken.buy("1")  # above 50,000 dollars: 0.24 % instead of 0.4 %
-    assert held(kraken, "ZUSD") == "117468.0000"  # 117000 * 1.004
+    assert kraken.held("ZUSD") == "117468.0000"  # 117000 * 1.004
     kraken.call("AmendOrder", txid=txid, limit_price="59000.1")
     kraken.call("CancelOrder", txid=other)
-    assert held(kraken, "ZUSD") == "59141.7002"  # 59000.1 * 1.0024
+    assert kraken.held("ZUSD") == "59141.7002"  # 59000.1 * 1.0024
 
 
 def test_a_fee_in_coins_is_held_anew_too(kraken: Client, pit: Pit) -> None:
     txid = kraken.sell("1", "60005", oflags="fcib")
-    assert held(kraken) == "1.0040000000"
+    assert kraken.held("XXBT") == "1.0040000000"
     kraken.call("AmendOrder", txid=txid, order_qty="0.5")
-    assert held(kraken) == "0.5020000000"
+    assert kraken.held("XXBT") == "0.5020000000"
 
 
 # Stops
@@ -310,8 +279,8 @@ def test_a_stop_gets_another_trigger(kraken: Client, pit: Pit) -> None:
     pit.book("58000:5", last="59000")
     row = kraken.row(txid)
     assert (row["status"], row["misc"]) == ("closed", "stopped,amended")
-    assert [amend["trigger_price"] for amend in amends(kraken, txid)] == ["59500.0", "59000.0"]
-    assert "limit_price" not in amends(kraken, txid)[0]
+    assert [amend["trigger_price"] for amend in kraken.amends(txid)] == ["59500.0", "59000.0"]
+    assert "limit_price" not in kraken.amends(txid)[0]
 
 
 def test_trigger_limit_and_quantity_of_a_stop_may_change_together(kraken: Client, pit: Pit) -> None:
@@ -321,7 +290,7 @@ def test_trigger_limit_and_quantity_of_a_stop_may_change_together(kraken: Client
     assert row["descr"]["order"] == "sell 2.00000000 XBTUSD @ stop loss 59404.9 -> limit 59300.0"
     pit.book(last="59404.9")
     assert (kraken.row(txid)["misc"], pit.shown()) == ("stopped,amended", " | 59300.0:2")
-    assert held(kraken) == "2.0000000000"
+    assert kraken.held("XXBT") == "2.0000000000"
 
     # Once it has fired it is a limit order.
     assert kraken.post("AmendOrder", txid=txid, trigger_price="58000").refusal == "EOrder:Invalid trigger price"
@@ -330,7 +299,7 @@ def test_trigger_limit_and_quantity_of_a_stop_may_change_together(kraken: Client
     row = kraken.row(txid)
     assert row["descr"]["order"] == "sell 1.00000000 XBTUSD @ stop loss 59404.9 -> limit 59350.0"
     assert (row["descr"]["price2"], row["limitprice"]) == ("59350.0", "59350.00000")
-    assert [(amend["trigger_price"], amend["limit_price"]) for amend in amends(kraken, txid)] == [
+    assert [(amend["trigger_price"], amend["limit_price"]) for amend in kraken.amends(txid)] == [
         ("59500.0", "59400.0"),
         ("59404.9", "59300.0"),
         ("59404.9", "59350.0"),
@@ -370,7 +339,7 @@ def test_an_order_with_a_conditional_close_and_its_child_can_be_amended(kraken: 
     kraken.call("AmendOrder", txid=parent, limit_price="60002", order_qty="2")
     assert kraken.row(parent)["descr"]["close"] == "close position @ limit 61000.0"
     pit.fill(parent)
-    ((child, row),) = kraken.call("OpenOrders")["open"].items()
+    ((child, row),) = kraken.open_orders().items()
     assert (row["refid"], row["vol"]) == (parent, "2.00000000")
     kraken.call("AmendOrder", txid=child, limit_price="60900")
     row = kraken.row(child)
@@ -383,7 +352,7 @@ def test_an_order_with_a_conditional_close_and_its_child_can_be_amended(kraken: 
 def test_the_history_of_an_order(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
     sandbox.clock.advance(1_234_567_890)
     txid = kraken.sell("1", "60005")
-    (original,) = amends(kraken, txid)
+    (original,) = kraken.amends(txid)
     assert re.fullmatch(AMEND_ID, original["amend_id"])
     assert (
         kraken.post("OrderAmends", order_id=txid).body
@@ -398,7 +367,7 @@ def test_the_history_of_an_order(kraken: Client, pit: Pit, sandbox: Sandbox) -> 
     first = kraken.call("AmendOrder", txid=txid, order_qty="0.8")["amend_id"]
     sandbox.clock.advance(999_999)
     second = kraken.call("AmendOrder", txid=txid, limit_price="60006", post_only="true")["amend_id"]
-    rows = amends(kraken, txid)
+    rows = kraken.amends(txid)
     assert rows[0] == original
     user = {"amend_type": "user", "order_qty": "0.80000000", "remaining_qty": "0.50000000", "reason": "User requested"}
     assert rows[1:] == [
@@ -409,13 +378,13 @@ def test_the_history_of_an_order(kraken: Client, pit: Pit, sandbox: Sandbox) -> 
         *("amend_id", "amend_type", "order_qty", "remaining_qty", "limit_price", "reason", "post_only", "timestamp"),
     ]
     kraken.call("CancelOrder", txid=txid)
-    assert amends(kraken, txid) == rows
+    assert kraken.amends(txid) == rows
 
 
 def test_a_post_only_order_says_so_from_the_start(kraken: Client, pit: Pit) -> None:
     txid = kraken.sell("1", "60005", oflags="post")
     kraken.call("AmendOrder", txid=txid, limit_price="60006")
-    assert [amend["post_only"] for amend in amends(kraken, txid)] == [True, True]
+    assert [amend["post_only"] for amend in kraken.amends(txid)] == [True, True]
 
 
 def test_nobody_has_a_history_of_what_is_not_theirs(kraken: Client, pit: Pit, ann: Client) -> None:
@@ -489,9 +458,9 @@ def test_a_refused_amend_leaves_no_trace(
     assert answer.refusal == error
     assert kraken.journal()["reason"]
     assert (kraken.row(txid), kraken.call("BalanceEx"), pit.shown()) == before
-    assert len(amends(kraken, txid)) == 1
+    assert len(kraken.amends(txid)) == 1
     pit.pair.trade("buy", "0.5")
-    assert executed(kraken, txid) == Decimal("0.6")  # it is still the first of the queue
+    assert kraken.executed(txid) == "0.6"  # it is still the first of the queue
 
 
 def test_orders_that_are_gone_or_anothers(kraken: Client, pit: Pit, ann: Client) -> None:
@@ -552,7 +521,7 @@ def test_what_a_waiting_stop_refuses(kraken: Client, pit: Pit, fields: dict[str,
     before = kraken.row(txid)
     assert kraken.post("AmendOrder", txid=txid, **fields).refusal == error
     assert kraken.row(txid) == before
-    assert len(amends(kraken, txid)) == 1
+    assert len(kraken.amends(txid)) == 1
     pit.book(last="59500")
     assert kraken.row(txid)["misc"] == "stopped"
 
@@ -578,6 +547,6 @@ def test_a_key_that_may_only_cancel_may_amend(kraken: Client, login: Callable[..
     txid = kraken.sell("1", "60005")
     closer = login("closer", permissions=["close-trades", "query-open-trades"])
     assert closer.call("AmendOrder", txid=txid, limit_price="60006")["amend_id"]
-    assert len(amends(closer, txid)) == 2
+    assert len(closer.amends(txid)) == 2
     kraken.call("CancelOrder", txid=txid)
-    assert amends(closer, txid) == []  # it may not see closed orders
+    assert closer.amends(txid) == []  # it may not see closed orders

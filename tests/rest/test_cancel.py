@@ -19,11 +19,6 @@ INVALID = "EGeneral:Invalid arguments"
 UUID = "6d1b345e-2821-40e2-ad83-4ecb18a06876"
 
 
-@pytest.fixture
-def bob(pit: Pit) -> Client:
-    return pit.trader("bob")
-
-
 def refusal(kraken: Client, **fields: str) -> str:
     return kraken.post("CancelOrder", **fields).refusal
 
@@ -90,7 +85,7 @@ def test_what_is_not_open(kraken: Client, pit: Pit, bob: Client, settings: dict[
     assert refusal(kraken, cl_ord_id=foreign) == never
     assert refusal(kraken) == INVALID
     assert kraken.journal()["reason"]
-    assert len(bob.call("OpenOrders")["open"]) == 2
+    assert len(bob.open_orders()) == 2
 
 
 def test_a_list_cancels_what_is_open_in_it(kraken: Client) -> None:
@@ -105,7 +100,7 @@ def test_a_list_has_up_to_50_ids(kraken: Client) -> None:
     placed = [kraken.buy("0.001", "60000") for _ in range(51)]
     assert refusal(kraken, txid=",".join(placed)) == INVALID
     assert kraken.call("CancelOrder", txid=",".join(placed[:50])) == {"count": 50}
-    assert list(kraken.call("OpenOrders")["open"]) == placed[50:]
+    assert list(kraken.open_orders()) == placed[50:]
 
 
 def test_both_names_at_once_cancel_both(kraken: Client) -> None:
@@ -174,7 +169,7 @@ def test_cancel_all(kraken: Client, login: Callable[..., Client]) -> None:
         kraken.buy("0.1", price, pair=pair)
     assert kraken.post("CancelAll").body == b'{"error":[],"result":{"count":3}}'
     assert kraken.post_json("CancelAll").body == b'{"error":[],"result":{"count":0}}'
-    assert list(second.call("OpenOrders")["open"]) == [other]
+    assert list(second.open_orders()) == [other]
 
 
 # CancelOrderBatch
@@ -192,7 +187,7 @@ def test_a_batch_of_cancels_reaches_only_ones_own(kraken: Client, pit: Pit, bob:
     for dialect in ("documented", "observed"):
         pit.settings(dialect=dialect)
         assert kraken.post_json("CancelOrderBatch", orders=[foreign, "mine", 7, "x"]).result == {"count": 0}
-    assert len(bob.call("OpenOrders")["open"]) == 2
+    assert len(bob.open_orders()) == 2
 
 
 # The state of the market

@@ -29,17 +29,6 @@ def refusal(trader: Client, txid: str, **fields: Any) -> str:
     return trader.post("EditOrder", **({"txid": txid, "pair": "XBTUSD"} | fields)).refusal
 
 
-def held(trader: Client, asset: str = "XXBT") -> str:
-    hold = trader.call("BalanceEx")[asset]["hold_trade"]
-    assert isinstance(hold, str)
-    return hold
-
-
-@pytest.fixture
-def bob(pit: Pit) -> Client:
-    return pit.trader("bob")
-
-
 # Another order
 
 
@@ -53,7 +42,7 @@ def test_the_new_order_is_a_new_one(kraken: Client, pit: Pit, bob: Client, sandb
     assert (gone["status"], gone["reason"], gone["closetm"]) == ("canceled", "Order replaced", MIDNIGHT + 60)
     assert (row["opentm"], row["refid"], row["userref"], row["misc"]) == (MIDNIGHT + 60, None, 0, "")
     assert row["descr"]["order"] == gone["descr"]["order"]
-    assert list(kraken.call("OpenOrders")["open"]) == [new]
+    assert list(kraken.open_orders()) == [new]
     assert kraken.call("OrderAmends", order_id=new)["count"] == 1
     pit.pair.trade("buy", "0.5")
     assert (bob.row(behind)["vol_exec"], kraken.row(new)["vol_exec"]) == ("0.50000000", "0.00000000")
@@ -72,7 +61,7 @@ def test_fills_stay_with_the_old_order(kraken: Client, pit: Pit, volume: str | N
     assert (gone["vol"], gone["vol_exec"], gone["misc"]) == ("1.00000000", "0.25000000", "partial")
     assert (row["vol"], row["vol_exec"], row["cost"]) == (left, "0.00000000", "0.00000")
     assert "trades" not in row
-    assert held(kraken) == f"{left}00"
+    assert kraken.held("XXBT") == f"{left}00"
 
 
 @pytest.mark.parametrize("volume", ["0.24999999", "0.1"])
@@ -151,9 +140,9 @@ def test_what_the_old_order_holds_pays_for_the_new_one(kraken: Client, pit: Pit)
     old = poor.buy("0.1", "59000")
     pit.book("59000:1", "61000:1")
     assert refusal(poor, old, price="60300.1") == "EOrder:Insufficient funds"
-    assert held(poor, "ZUSD") == "5923.6000"
+    assert poor.held("ZUSD") == "5923.6000"
     edit(poor, old, price="60300")
-    assert held(poor, "ZUSD") == "6054.1200"
+    assert poor.held("ZUSD") == "6054.1200"
 
 
 # What kinds of order
@@ -164,7 +153,7 @@ def test_an_iceberg(kraken: Client, pit: Pit) -> None:
     second = edit(kraken, old, price="60006")["txid"]
     assert pit.shown() == "60000.0:5 | 60006.0:0.5 60010.0:5"
     third = edit(kraken, second, displayvol="0.1")["txid"]
-    assert (kraken.row(third)["display_volume"], held(kraken)) == ("0.10000000", "1.5000000000")
+    assert (kraken.row(third)["display_volume"], kraken.held("XXBT")) == ("0.10000000", "1.5000000000")
     assert pit.shown() == "60000.0:5 | 60006.0:0.1 60010.0:5"
     assert refusal(kraken, third, displayvol="0.09") == "EGeneral:Invalid arguments:display-volume"
     assert refusal(kraken, third, volume="3") == "EGeneral:Invalid arguments:display-volume"
@@ -196,7 +185,7 @@ def test_a_trailing_stop_trails_from_now(kraken: Client, pit: Pit) -> None:
 def test_a_margin_order_keeps_its_leverage(kraken: Client, pit: Pit) -> None:
     row = kraken.row(edit(kraken, kraken.buy("1", "59000", leverage="3"), price="58000")["txid"])
     assert (row["descr"]["leverage"], row["margin"]) == ("3:1", True)
-    assert held(kraken, "ZUSD") == "0.0000"
+    assert kraken.held("ZUSD") == "0.0000"
 
 
 def test_a_market_order_that_has_not_started(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
@@ -251,7 +240,7 @@ def test_a_refused_edit_leaves_no_trace(
     before = (kraken.row(old), kraken.call("BalanceEx"), pit.shown(), kraken.call("ClosedOrders"))
     assert refusal(kraken, old, **fields) == error
     assert (kraken.row(old), kraken.call("BalanceEx"), pit.shown(), kraken.call("ClosedOrders")) == before
-    assert list(kraken.call("OpenOrders")["open"]) == [old]
+    assert list(kraken.open_orders()) == [old]
     pit.pair.trade("buy", "0.5")
     assert Decimal(kraken.row(old)["vol_exec"]) == Decimal("0.5")  # it is still the first of the queue
 

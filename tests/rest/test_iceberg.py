@@ -16,32 +16,9 @@ def iceberg(trader: Client, volume: str, shown: str, price: str = "60005", side:
     return trader.place(side, "iceberg", volume, price=price, displayvol=shown, **fields)
 
 
-def fills(trader: Client, txid: str) -> list[dict[str, Any]]:
-    """An order's fills, each for itself, in their order."""
-    found = trader.call("TradesHistory", consolidate_taker="false")["trades"].values()
-    return [fill for fill in reversed(found) if fill["ordertxid"] == txid]
-
-
 def filled(trader: Client, txid: str) -> list[str]:
     """Their volumes, without the last zeros."""
-    return [fill["vol"].rstrip("0") for fill in fills(trader, txid)]
-
-
-def rests(trader: Client, txid: str) -> str:
-    """What of an order was executed."""
-    executed = trader.row(txid)["vol_exec"]
-    assert isinstance(executed, str)
-    return executed.rstrip("0")
-
-
-@pytest.fixture
-def ann(pit: Pit) -> Client:
-    return pit.trader("ann")
-
-
-@pytest.fixture
-def bob(pit: Pit) -> Client:
-    return pit.trader("bob")
+    return [fill["vol"].rstrip("0") for fill in trader.fills(txid)]
 
 
 # What is seen of it
@@ -60,15 +37,15 @@ def test_the_book_shows_a_slice_and_the_account_holds_the_whole(kraken: Client, 
 
     kraken.call("CancelOrder", txid=txid)
     assert pit.shown() == "60000.0:5 | 60010.0:5"
-    assert kraken.call("BalanceEx")["XXBT"]["hold_trade"] == "0.0000000000"
+    assert kraken.held("XXBT") == "0.0000000000"
 
 
 def test_a_buying_iceberg_holds_the_cost_of_the_whole_and_the_fee(kraken: Client, pit: Pit) -> None:
     txid = iceberg(kraken, "1.5", "0.1", side="buy")
     assert pit.shown() == "60005.0:0.1 60000.0:5 | 60010.0:5"
-    assert kraken.call("BalanceEx")["ZUSD"]["hold_trade"] == "90367.5300"  # 1.5 * 60005 * 1.004
+    assert kraken.held("ZUSD") == "90367.5300"  # 1.5 * 60005 * 1.004
     pit.fill(txid, "0.5")
-    assert kraken.call("BalanceEx")["ZUSD"]["hold_trade"] == "60245.0200"
+    assert kraken.held("ZUSD") == "60245.0200"
 
 
 def test_only_icebergs_have_a_display_volume(kraken: Client, pit: Pit) -> None:
@@ -125,13 +102,13 @@ def test_the_next_slice_queues_behind_the_others(kraken: Client, pit: Pit, ann: 
     assert pit.shown() == "60000.0:5 | 60005.0:0.2 60010.0:5"
 
     kraken.buy("0.05")
-    assert (rests(ann, ice), rests(bob, plain)) == ("0.05", "0.")
+    assert (ann.executed(ice), bob.executed(plain)) == ("0.05", "0")
     assert pit.shown() == "60000.0:5 | 60005.0:0.15 60010.0:5"
     kraken.buy("0.05")  # The rest of the slice is still in front.
-    assert (rests(ann, ice), rests(bob, plain)) == ("0.1", "0.")
+    assert (ann.executed(ice), bob.executed(plain)) == ("0.1", "0")
     assert pit.shown() == "60000.0:5 | 60005.0:0.2 60010.0:5"
     kraken.buy("0.1")
-    assert (rests(ann, ice), rests(bob, plain)) == ("0.1", "0.1")
+    assert (ann.executed(ice), bob.executed(plain)) == ("0.1", "0.1")
     assert bob.row(plain)["status"] == "closed"
     assert pit.shown() == "60000.0:5 | 60005.0:0.1 60010.0:5"
     kraken.buy("0.2")
@@ -157,10 +134,10 @@ def test_all_that_is_hidden_is_met_before_a_worse_price(kraken: Client, pit: Pit
     ice = iceberg(ann, "1.5", "0.6")
     taker = kraken.buy("2")
     assert filled(kraken, taker) == ["0.6", "0.6", "0.3", "0.5"]
-    assert [fill["price"] for fill in fills(kraken, taker)] == ["60005.00000"] * 3 + ["60010.00000"]
+    assert [fill["price"] for fill in kraken.fills(taker)] == ["60005.00000"] * 3 + ["60010.00000"]
     assert kraken.row(taker)["price"] == "60006.3"  # 120012.5 / 2, half up
     assert ann.row(ice)["status"] == "closed"
-    assert {fill["maker"] for fill in fills(ann, ice)} == {True}
+    assert {fill["maker"] for fill in ann.fills(ice)} == {True}
     assert ann.row(ice)["fee"] == "225.01875"  # 0.25 % of each slice's cost: 90.0075, 90.0075, 45.00375
     assert pit.shown() == "60000.0:5 | 60010.0:4.5"
 
@@ -182,9 +159,9 @@ def test_what_crosses_takes_whole_and_the_rest_shows_a_slice(kraken: Client, pit
     txid = iceberg(kraken, "7", "0.5", "60000")
     row = kraken.row(txid)
     assert (row["status"], row["vol_exec"]) == ("open", "5.00000000")
-    assert fills(kraken, txid)[0]["maker"] is False
+    assert kraken.fills(txid)[0]["maker"] is False
     assert pit.shown() == " | 60000.0:0.5 60010.0:5"
-    assert kraken.call("BalanceEx")["XXBT"]["hold_trade"] == "2.0000000000"
+    assert kraken.held("XXBT") == "2.0000000000"
 
 
 def test_a_post_only_iceberg(kraken: Client, pit: Pit) -> None:
@@ -227,7 +204,7 @@ def test_an_iceberg_is_kept_from_its_own_account(
     assert kraken.row(new)["vol_exec"] == "0.20000000"  # what came before stands
     assert ann.row(other)["status"] == "closed"
     assert kraken.row(ice)["vol_exec"] == "0.00000000"
-    assert kraken.call("BalanceEx")["XXBT"]["hold_trade"] == hold
+    assert kraken.held("XXBT") == hold
 
 
 # Amending what it shows
@@ -242,7 +219,7 @@ def test_it_may_show_more_or_less_and_keeps_its_place(kraken: Client, pit: Pit, 
     row = ann.row(ice)
     assert (row["vol"], row["display_volume"], row["misc"]) == ("1.50000000", "0.10000000", "amended")
     kraken.buy("0.1")
-    assert (rests(ann, ice), rests(bob, plain)) == ("0.1", "0.")
+    assert (ann.executed(ice), bob.executed(plain)) == ("0.1", "0")
     assert pit.shown() == "60000.0:5 | 60005.0:0.3 60010.0:5"  # its next slice is as large as it was amended to
 
     assert [
@@ -260,8 +237,8 @@ def test_less_volume_leaves_its_slice_as_it_is(kraken: Client, pit: Pit, ann: Cl
     ann.call("AmendOrder", txid=ice, order_qty="1")
     assert pit.shown() == "60000.0:5 | 60005.0:0.3 60010.0:5"
     kraken.buy("0.2")
-    assert (rests(ann, ice), rests(bob, plain)) == ("0.3", "0.1")
-    assert ann.call("BalanceEx")["XXBT"]["hold_trade"] == "0.7000000000"
+    assert (ann.executed(ice), bob.executed(plain)) == ("0.3", "0.1")
+    assert ann.held("XXBT") == "0.7000000000"
     ann.call("AmendOrder", txid=ice, order_qty="0.35")
     assert pit.shown() == "60000.0:5 | 60005.0:0.15 60010.0:5"
 
@@ -305,7 +282,7 @@ def test_volume_and_display_may_change_together(kraken: Client, pit: Pit) -> Non
     assert kraken.post("AmendOrder", txid=txid, order_qty="3", display_qty="0.15").refusal == DISPLAY
     kraken.call("AmendOrder", txid=txid, order_qty="3", display_qty="0.2", limit_price="60007")
     assert pit.shown() == "60000.0:5 | 60007.0:0.2 60010.0:5"
-    assert kraken.call("BalanceEx")["XXBT"]["hold_trade"] == "3.0000000000"
+    assert kraken.held("XXBT") == "3.0000000000"
 
 
 def test_more_volume_may_make_the_slice_too_small(kraken: Client, pit: Pit) -> None:
@@ -325,4 +302,4 @@ def test_less_volume_than_is_filled_ends_an_iceberg_too(kraken: Client, pit: Pit
     row = kraken.row(txid)
     assert (row["status"], row["vol"], row["display_volume"]) == ("canceled", "0.45000000", "0.10000000")
     assert pit.shown() == "60000.0:5 | 60010.0:5"
-    assert kraken.call("BalanceEx")["XXBT"]["hold_trade"] == "0.0000000000"
+    assert kraken.held("XXBT") == "0.0000000000"

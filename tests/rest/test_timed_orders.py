@@ -23,17 +23,6 @@ EXPIRED = ("expired", "Order expired")
 SHORT = ("canceled", "Insufficient funds")
 
 
-def ended(kraken: Client, txid: str) -> tuple[str, str | None]:
-    row = kraken.row(txid)
-    return row["status"], row["reason"]
-
-
-def held(kraken: Client, asset: str = "ZUSD") -> str:
-    hold = kraken.call("BalanceEx")[asset]["hold_trade"]
-    assert isinstance(hold, str)
-    return hold
-
-
 # Expiry
 
 
@@ -50,7 +39,7 @@ def test_an_order_expires(kraken: Client, pit: Pit, sandbox: Sandbox, timeinforc
     row = kraken.row(txid)
     assert (row["status"], row["reason"], row["closetm"]) == (*EXPIRED, MIDNIGHT + 60)
     assert (row["vol_exec"], row["misc"]) == ("0.00000000", "")
-    assert held(kraken) == "0.0000"
+    assert kraken.held("ZUSD") == "0.0000"
     assert pit.shown() == "60000.0:5 | 60010.0:5"
     assert kraken.post("CancelOrder", txid=txid).refusal == "EOrder:Unknown order"
 
@@ -61,7 +50,7 @@ def test_what_was_executed_before_the_expiry_stands(kraken: Client, pit: Pit, sa
     sandbox.clock.advance(MINUTE)
     row = kraken.row(txid)
     assert (row["status"], row["vol_exec"], row["misc"]) == ("expired", "0.20000000", "partial")
-    assert held(kraken, "XXBT") == "0.0000000000"
+    assert kraken.held("XXBT") == "0.0000000000"
 
 
 @pytest.mark.parametrize("how", ["filled", "cancelled", "edited"])
@@ -78,13 +67,13 @@ def test_an_order_that_ended_does_not_expire(kraken: Client, pit: Pit, sandbox: 
     sandbox.clock.advance(HOUR)
     assert kraken.row(txid) == before
     if how == "edited":
-        assert ended(kraken, new) == EXPIRED
+        assert kraken.ended(new) == EXPIRED
 
 
 def test_a_waiting_stop_expires_too(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
     txid = kraken.place("sell", "stop-loss", "0.5", price="59000", expiretm="+60")
     sandbox.clock.advance(MINUTE)
-    assert ended(kraken, txid) == EXPIRED
+    assert kraken.ended(txid) == EXPIRED
     pit.book("58000:5", last="58500")
     assert kraken.row(txid)["vol_exec"] == "0.00000000"
 
@@ -94,7 +83,7 @@ def test_amending_does_not_move_the_expiry(kraken: Client, pit: Pit, sandbox: Sa
     sandbox.clock.advance(30 * SECOND)
     kraken.call("AmendOrder", txid=txid, limit_price="59001")
     sandbox.clock.advance(30 * SECOND)
-    assert ended(kraken, txid) == EXPIRED
+    assert kraken.ended(txid) == EXPIRED
 
 
 def test_orders_expire_in_their_order(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
@@ -160,9 +149,9 @@ def test_good_till_date_needs_a_date(kraken: Client, pit: Pit, expiretm: str | N
 @pytest.mark.parametrize("starttm", ["+60", str(MIDNIGHT + 60)])
 def test_an_order_starts_at_its_time(kraken: Client, pit: Pit, sandbox: Sandbox, starttm: str) -> None:
     txid = kraken.buy("0.1", "60005", starttm=starttm, cl_ord_id="later")
-    row = kraken.call("OpenOrders")["open"][txid]
+    row = kraken.open_orders()[txid]
     assert (row["status"], row["opentm"], row["starttm"]) == ("pending", MIDNIGHT, MIDNIGHT + 60)
-    assert held(kraken) == "0.0000"
+    assert kraken.held("ZUSD") == "0.0000"
     assert pit.shown() == "60000.0:5 | 60010.0:5"
     assert kraken.post("AddOrder", **LIMIT, cl_ord_id="later").refusal.endswith("cl_ord_id not unique")
 
@@ -170,7 +159,7 @@ def test_an_order_starts_at_its_time(kraken: Client, pit: Pit, sandbox: Sandbox,
     assert kraken.row(txid)["status"] == "pending"
     sandbox.clock.advance(1)
     assert kraken.row(txid)["status"] == "open"
-    assert held(kraken) == "6024.5020"
+    assert kraken.held("ZUSD") == "6024.5020"
     assert pit.shown() == "60005.0:0.1 60000.0:5 | 60010.0:5"
 
 
@@ -205,7 +194,7 @@ def test_what_could_not_come_in_is_cancelled_at_its_start(
     row = kraken.row(txid)
     assert (row["status"], row["reason"], row["vol_exec"]) == (*end, "0.00000000")
     assert row["closetm"] == MIDNIGHT + 60
-    assert held(kraken) == "0.0000"
+    assert kraken.held("ZUSD") == "0.0000"
 
 
 def test_funds_may_arrive_before_the_start(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
@@ -251,7 +240,7 @@ def test_a_pending_order_can_be_amended_and_edited(kraken: Client, pit: Pit, san
     (txid,) = kraken.call("AddOrder", **LIMIT, starttm="+60")["txid"]
     kraken.call("AmendOrder", txid=txid, limit_price="60005", order_qty="0.2")
     assert kraken.row(txid)["status"] == "pending"
-    assert held(kraken) == "0.0000"
+    assert kraken.held("ZUSD") == "0.0000"
     new = kraken.call("EditOrder", txid=txid, pair="XBTUSD", volume="0.3")["txid"]
     row = kraken.row(new)
     assert (row["status"], row["starttm"], row["descr"]["price"]) == ("pending", MIDNIGHT + 60, "60005.0")
@@ -268,7 +257,7 @@ def test_start_and_expiry_together(kraken: Client, pit: Pit, sandbox: Sandbox) -
     sandbox.clock.advance(MINUTE)
     assert kraken.row(txid)["status"] == "open"
     sandbox.clock.advance(MINUTE)
-    assert ended(kraken, txid) == EXPIRED
+    assert kraken.ended(txid) == EXPIRED
     # Its life lasts five seconds at least.
     assert kraken.post("AddOrder", **LIMIT, starttm="+60", expiretm="+64").refusal.endswith(":expiretm")
     assert kraken.call("AddOrder", **LIMIT, starttm="+60", expiretm="+65")["txid"]
@@ -283,13 +272,13 @@ def test_while_nobody_trades_a_start_is_put_off(kraken: Client, pit: Pit, sandbo
     assert kraken.row(waiting)["status"] == "pending"
     kraken.call("CancelOrder", txid=gone)
     sandbox.clock.advance(MINUTE)
-    assert ended(kraken, late) == EXPIRED
+    assert kraken.ended(late) == EXPIRED
     pit.status.set("online", pair="XBTUSD")
     assert kraken.row(waiting)["status"] == "open"
     assert kraken.row(gone)["status"] == "canceled"
     assert pit.shown() == "60000.0:5 59000.0:0.1 | 60010.0:5"
     sandbox.clock.advance(HOUR)
-    assert ended(kraken, late) == EXPIRED
+    assert kraken.ended(late) == EXPIRED
 
 
 def test_an_expiry_does_not_wait_for_the_market(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
@@ -300,7 +289,7 @@ def test_an_expiry_does_not_wait_for_the_market(kraken: Client, pit: Pit, sandbo
     assert kraken.row(txid)["status"] == "open"
     pit.status.set("cancel_only")
     sandbox.clock.advance(3 * MINUTE)
-    assert ended(kraken, txid) == EXPIRED
+    assert kraken.ended(txid) == EXPIRED
 
 
 @pytest.mark.parametrize("starttm", [str(MIDNIGHT - 1), "1", f"+{MONTH + 1}", str(MIDNIGHT + MONTH + 1)])
@@ -382,10 +371,10 @@ def test_the_switch_takes_everything_everywhere(kraken: Client, pit: Pit, sandbo
     sandbox.clock.advance(30 * SECOND)
     taken.append(kraken.buy("0.1", "59000"))  # placed after it was set, and taken too
     sandbox.clock.advance(30 * SECOND)
-    assert [ended(kraken, txid) for txid in taken] == [("canceled", "Cancel all orders after timeout")] * 6
+    assert [kraken.ended(txid) for txid in taken] == [("canceled", "Cancel all orders after timeout")] * 6
     assert {kraken.row(txid)["closetm"] for txid in taken} == {MIDNIGHT + 60}
     assert bob.row(other)["status"] == "open"
-    assert (held(kraken), held(kraken, "XXBT")) == ("0.0000", "0.0000000000")
+    assert (kraken.held("ZUSD"), kraken.held("XXBT")) == ("0.0000", "0.0000000000")
 
 
 def test_a_bot_that_calls_in_time_keeps_its_orders(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
@@ -453,8 +442,8 @@ def test_other_states_do_not_stop_the_switch(kraken: Client, pit: Pit, sandbox: 
 
 
 @pytest.fixture
-def limits(sandbox: Sandbox) -> None:
-    sandbox.settings.patch({"rate_limits": "on"})
+def limits(pit: Pit) -> None:
+    pit.settings(rate_limits="on")
 
 
 @pytest.mark.usefixtures("limits")

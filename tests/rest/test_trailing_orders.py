@@ -1,6 +1,6 @@
 """A trader's days with trailing stops, at the market and with a limit (kraken/30 §2.2, §2.3, §7, §8.6).
 
-The market stands at 60000; `market.at(price)` trades there, with 1 bid at the price and 5 bid 10 below it, and 1 asked
+The market stands at 60000; `pit.at(price)` trades there, with 1 bid at the price and 5 bid 10 below it, and 1 asked
 10 above it and 5 asked 20 above it.
 """
 
@@ -15,9 +15,8 @@ from mockkraken.clock import SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client, ScriptedMarket
+    from conftest import Client, Pit
 
-    from mockkraken.control.client import AccountsControl
     from mockkraken.sandbox import Sandbox
 
 MIDNIGHT = 1_767_225_600
@@ -52,38 +51,11 @@ class Trail(NamedTuple):
         terms = {"side": self.side, "ordertype": self.ordertype, "volume": "1.5", "price": "+1000"}
         return terms | ({"price2": self.price2} if self.price2 else {})
 
-    @property
-    def waiting(self) -> dict[str, Any]:
+    def waiting(self, kraken: Client) -> dict[str, Any]:
         """Its row of OpenOrders at entry."""
-        return {
-            "refid": None,
-            "userref": 0,
-            "status": "open",
-            "opentm": MIDNIGHT,
-            "starttm": 0,
-            "expiretm": 0,
-            "descr": {
-                "pair": "XBTUSD",
-                "aclass": "forex",
-                "type": self.side,
-                "ordertype": self.ordertype,
-                "price": "+1000.0",
-                "price2": f"{self.price2}.0" if self.price2 else "0",
-                "leverage": "none",
-                "order": self.text,
-                "close": "",
-            },
-            "vol": "1.50000000",
-            "vol_exec": "0.00000000",
-            "cost": "0.00000",
-            "fee": "0.00000",
-            "price": "0.00000",
-            "stopprice": f"{self.level}.00000",
-            "limitprice": "60000.00000",
-            "misc": "",
-            "oflags": "fciq",
-            "time_in_force": "gtc",
-        }
+        described = (self.text, "+1000.0", f"{self.price2}.0" if self.price2 else "0")
+        trail = {"stopprice": f"{self.level}.00000", "limitprice": "60000.00000"}
+        return kraken.new_row(self.side, self.ordertype, "1.50000000", *described, **trail)
 
     def __str__(self) -> str:
         return f"{self.side} {self.ordertype}"
@@ -110,13 +82,10 @@ every_trail = pytest.mark.parametrize("trail", [SELL, BUY, SELL_LIMIT, BUY_LIMIT
 both_sides = pytest.mark.parametrize("trail", [SELL, BUY], ids=str)
 
 
-def open_orders(kraken: Client) -> Any:
-    return kraken.call("OpenOrders")["open"]
-
-
-def how_it_ended(kraken: Client, txid: str) -> tuple[str, str | None]:
-    row = kraken.row(txid)
-    return row["status"], row["reason"]
+@pytest.fixture
+def pit(pit: Pit) -> Pit:
+    pit.at(60000)
+    return pit
 
 
 def level_and_extreme(kraken: Client, txid: str) -> tuple[str, str]:
@@ -128,27 +97,27 @@ def level_and_extreme(kraken: Client, txid: str) -> tuple[str, str]:
 
 
 @every_trail
-def test_it_waits_and_holds_nothing(kraken: Client, market: ScriptedMarket, trail: Trail) -> None:
-    book, wallet = kraken.get("Depth", pair="XBTUSD").result, kraken.call("BalanceEx")
+def test_it_waits_and_holds_nothing(kraken: Client, pit: Pit, trail: Trail) -> None:
+    book, wallet = pit.shown(), kraken.call("BalanceEx")
     terms = trail.terms
     terms["type"] = terms.pop("side")
     answer = kraken.call("AddOrder", pair="XBTUSD", **terms)
     (txid,) = answer["txid"]
     assert answer == {"descr": {"order": trail.text}, "txid": [txid]}
-    assert open_orders(kraken) == {txid: trail.waiting}
-    assert kraken.row(txid) == trail.waiting | {"reason": None}
+    assert kraken.open_orders() == {txid: trail.waiting(kraken)}
+    assert kraken.row(txid) == trail.waiting(kraken) | {"reason": None}
     assert kraken.call("BalanceEx") == wallet
-    assert kraken.get("Depth", pair="XBTUSD").result == book
+    assert pit.shown() == book
 
 
 @every_trail
-def test_it_follows_the_market_and_does_not_go_back(kraken: Client, market: ScriptedMarket, trail: Trail) -> None:
+def test_it_follows_the_market_and_does_not_go_back(kraken: Client, pit: Pit, trail: Trail) -> None:
     txid = kraken.place(**trail.terms)
-    market.at(trail.best)
-    followed = trail.waiting | {"stopprice": f"{trail.back}.00000", "limitprice": f"{trail.best}.00000"}
-    assert open_orders(kraken) == {txid: followed}
-    market.at(trail.near)
-    assert open_orders(kraken) == {txid: followed}
+    pit.at(trail.best)
+    followed = trail.waiting(kraken) | {"stopprice": f"{trail.back}.00000", "limitprice": f"{trail.best}.00000"}
+    assert kraken.open_orders() == {txid: followed}
+    pit.at(trail.near)
+    assert kraken.open_orders() == {txid: followed}
     assert kraken.call("TradesHistory")["count"] == 0
 
 
@@ -161,14 +130,12 @@ def test_it_follows_the_market_and_does_not_go_back(kraken: Client, market: Scri
         ("buy", "+2%", [("60000", "61200"), ("59000", "60180"), ("60000", "60180"), ("58888.8", "60066.5")]),
     ],
 )
-def test_a_day_of_ups_and_downs(
-    kraken: Client, market: ScriptedMarket, side: str, price: str, day: list[tuple[str, str]]
-) -> None:
+def test_a_day_of_ups_and_downs(kraken: Client, pit: Pit, side: str, price: str, day: list[tuple[str, str]]) -> None:
     txid = kraken.place(side, "trailing-stop", "0.1", price=price)
     for last, level in day:
-        market.at(last)
+        pit.at(last)
         assert kraken.row(txid)["stopprice"] == f"{float(level):.5f}"
-    market.at(level)
+    pit.at(level)
     assert kraken.row(txid)["status"] == "closed"
 
 
@@ -182,8 +149,7 @@ def test_a_day_of_ups_and_downs(
 )
 def test_levels_recorded_from_kraken(
     kraken: Client,
-    market_of: Callable[[str], ScriptedMarket],
-    accounts: AccountsControl,
+    pit: Pit,
     pair: str,
     side: str,
     price: str,
@@ -191,24 +157,22 @@ def test_levels_recorded_from_kraken(
     level: str,
 ) -> None:
     """A percentage is rounded to the tick, towards the reference price."""
-    accounts["main"].balances["SUI"] = "50"
-    market = market_of(pair)
-    step = "0.0001" if pair == "SUIUSD" else "0.00001"
-    market.at(last, step)
+    pit.balances("main", SUI="50")
+    pit.step = "0.0001" if pair == "SUIUSD" else "0.00001"
+    pit.at(last, pair)
     txid = kraken.place(side, "trailing-stop", "50", pair=pair, price=price)
     assert level_and_extreme(kraken, txid) == (level, f"{last}{'0' * (10 - len(last))}")
-    short_of_it = float(level) + float(step) * (1 if side == "sell" else -1)
-    market.at(f"{short_of_it:.5f}", step)
+    short_of_it = float(level) + float(pit.step) * (1 if side == "sell" else -1)
+    pit.at(f"{short_of_it:.5f}", pair)
     assert kraken.row(txid)["status"] == "open"
-    market.at(level, step)
+    pit.at(level, pair)
     assert kraken.row(txid)["misc"].startswith("stopped")
 
 
-def test_the_row_recorded_from_kraken(
-    kraken: Client, market_of: Callable[[str], ScriptedMarket], accounts: AccountsControl, sandbox: Sandbox
-) -> None:
-    accounts["main"].balances["SUI"] = "50"
-    market_of("SUIUSD").at("4.0266", "0.0001")
+def test_the_row_recorded_from_kraken(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
+    pit.balances("main", SUI="50")
+    pit.step = "0.0001"
+    pit.at("4.0266", "SUIUSD")
     answer = kraken.call("AddOrder", pair="SUIUSD", type="sell", ordertype="trailing-stop", volume="50", price="+1%")
     assert answer["descr"] == {"order": "sell 50.00000 SUIUSD @ trailing stop +1.0000%"}
     sandbox.clock.advance(384_727_156_000)
@@ -247,16 +211,16 @@ def test_the_row_recorded_from_kraken(
     }
 
 
-def test_each_knows_the_prices_since_its_own_entry(kraken: Client, market: ScriptedMarket) -> None:
-    market.at(63000)
-    market.at(60000)
+def test_each_knows_the_prices_since_its_own_entry(kraken: Client, pit: Pit) -> None:
+    pit.at(63000)
+    pit.at(60000)
     early = kraken.place("sell", "trailing-stop", "0.1", price="+1000")
-    market.at(61000)
-    market.at(60500)
+    pit.at(61000)
+    pit.at(60500)
     late = kraken.place("sell", "trailing-stop", "0.1", price="+1000")
     assert level_and_extreme(kraken, early) == ("60000.00000", "61000.00000")
     assert level_and_extreme(kraken, late) == ("59500.00000", "60500.00000")
-    market.at(60000)
+    pit.at(60000)
     assert [kraken.row(txid)["status"] for txid in (early, late)] == ["closed", "open"]
 
 
@@ -273,7 +237,7 @@ def test_each_knows_the_prices_since_its_own_entry(kraken: Client, market: Scrip
 )
 def test_it_fires_into_the_market(
     kraken: Client,
-    market: ScriptedMarket,
+    pit: Pit,
     sandbox: Sandbox,
     trail: Trail,
     prices: tuple[str, str],
@@ -282,12 +246,12 @@ def test_it_fires_into_the_market(
     average: str,
 ) -> None:
     txid = kraken.place(**trail.terms)
-    market.at(trail.best)
+    pit.at(trail.best)
     sandbox.clock.advance(SECOND)
-    market.at(trail.back)
+    pit.at(trail.back)
     done = kraken.row(txid)
     (trade,) = done.pop("trades")
-    assert done == trail.waiting | {
+    assert done == trail.waiting(kraken) | {
         "status": "closed",
         "vol_exec": "1.50000000",
         "cost": cost,
@@ -323,13 +287,13 @@ def test_it_fires_into_the_market(
     ids=str,
 )
 def test_it_fires_is_partly_filled_and_rests_at_its_limit(
-    kraken: Client, market: ScriptedMarket, trail: Trail, price: str, cost: str, asset: str, hold: str
+    kraken: Client, pit: Pit, trail: Trail, price: str, cost: str, asset: str, hold: str
 ) -> None:
     txid = kraken.place(**trail.terms)
-    market.at(trail.best)
-    market.at(trail.back)
-    row = open_orders(kraken)[txid]
-    assert row == trail.waiting | {
+    pit.at(trail.best)
+    pit.at(trail.back)
+    row = kraken.open_orders()[txid]
+    assert row == trail.waiting(kraken) | {
         "vol_exec": "1.00000000",
         "cost": cost,
         "fee": row["fee"],
@@ -338,9 +302,9 @@ def test_it_fires_is_partly_filled_and_rests_at_its_limit(
         "limitprice": f"{trail.limit}.00000",
         "misc": "stopped",
     }
-    assert kraken.call("BalanceEx")[asset]["hold_trade"] == hold
+    assert kraken.held(asset) == hold
 
-    market.pair.trade("buy" if trail.side == "sell" else "sell", "0.5", trail.limit)
+    pit.pair.trade("buy" if trail.side == "sell" else "sell", "0.5", trail.limit)
     assert (kraken.row(txid)["status"], kraken.row(txid)["limitprice"]) == ("closed", f"{trail.limit}.00000")
     fills = [(fill["price"], fill["vol"], fill["maker"], fill["tradeordertype"]) for fill in kraken.fills(txid)]
     assert fills == [
@@ -360,76 +324,72 @@ def test_it_fires_is_partly_filled_and_rests_at_its_limit(
         ("buy", "+0.0333%", "61020.3"),  # exactly 61020.313
     ],
 )
-def test_its_limit_is_told_from_the_trigger_price(
-    kraken: Client, market: ScriptedMarket, side: str, price2: str, limit: str
-) -> None:
+def test_its_limit_is_told_from_the_trigger_price(kraken: Client, pit: Pit, side: str, price2: str, limit: str) -> None:
     txid = kraken.place(side, "trailing-stop-limit", "0.1", price="+1000", price2=price2)
-    market.at(59000 if side == "sell" else 61000)
+    pit.at(59000 if side == "sell" else 61000)
     row = kraken.row(txid)
     assert (row["limitprice"], row["misc"]) == (f"{float(limit):.5f}", "stopped")
 
 
-def test_a_leap_fires_it_at_its_level(kraken: Client, market: ScriptedMarket) -> None:
+def test_a_leap_fires_it_at_its_level(kraken: Client, pit: Pit) -> None:
     txid = kraken.place("sell", "trailing-stop-limit", "0.1", price="+1000", price2="-5")
-    market.at(50000)
+    pit.at(50000)
     row = kraken.row(txid)
     assert (row["stopprice"], row["limitprice"], row["vol_exec"]) == ("59000.00000", "58995.00000", "0.00000000")
-    assert kraken.get("Depth", pair="XBTUSD").result["XXBTZUSD"]["asks"][-1][0] == "58995.00000"
+    assert pit.shown() == "50000.0:1 49990.0:5 | 50010.0:1 50020.0:5 58995.0:0.1"
 
 
-def test_first_the_nearest_level_and_there_who_came_first(kraken: Client, market: ScriptedMarket) -> None:
+def test_first_the_nearest_level_and_there_who_came_first(kraken: Client, pit: Pit) -> None:
     static = kraken.place("sell", "stop-loss", "0.5", price="59000")
     trailing = kraken.place("sell", "trailing-stop", "0.5", price="+1000")
     nearer = kraken.place("sell", "trailing-stop", "0.25", price="+999.9")
-    market.at(59000)
+    pit.at(59000)
     fills = {txid: kraken.fills(txid) for txid in (trailing, static, nearer)}
     by_time = sorted(fills, key=lambda txid: fills[txid][0]["trade_id"])
     assert by_time == [nearer, static, trailing]
     assert [row["price"] for row in fills[trailing]] == ["59000.00000", "58990.00000"]
 
 
-def test_one_sets_off_the_other(kraken: Client, market: ScriptedMarket) -> None:
+def test_one_sets_off_the_other(kraken: Client, pit: Pit) -> None:
     first = kraken.place("sell", "trailing-stop", "1.5", price="+1000")
     other = kraken.place("sell", "trailing-stop", "0.5", price="+1010")
-    market.at("59000.1")
+    pit.at("59000.1")
     assert [kraken.row(txid)["status"] for txid in (first, other)] == ["open", "open"]
-    market.at(59000)
+    pit.at(59000)
     assert [kraken.row(txid)["status"] for txid in (first, other)] == ["closed", "closed"]
     assert kraken.row(other)["price"] == "58990.0"
 
 
-def test_a_trail_of_an_index(kraken: Client, market: ScriptedMarket) -> None:
-    market.pair.set_index("60000")
+def test_a_trail_of_an_index(kraken: Client, pit: Pit) -> None:
+    pit.pair.set_index("60000")
     txid = kraken.place(**SELL.terms, trigger="index")
-    assert open_orders(kraken) == {txid: SELL.waiting | {"trigger": "index"}}
-    market.at(64000)
-    market.at(50000)
-    assert open_orders(kraken) == {txid: SELL.waiting | {"trigger": "index"}}
-    market.pair.set_index("62000")
+    assert kraken.open_orders() == {txid: SELL.waiting(kraken) | {"trigger": "index"}}
+    pit.at(64000)
+    pit.at(50000)
+    assert kraken.open_orders() == {txid: SELL.waiting(kraken) | {"trigger": "index"}}
+    pit.pair.set_index("62000")
     assert level_and_extreme(kraken, txid) == ("61000.00000", "62000.00000")
-    market.pair.set_index("61000")
+    pit.pair.set_index("61000")
     row = kraken.row(txid)
     assert (row["status"], row["misc"], row["price"]) == ("closed", "stopped", "49996.7")
 
 
-def test_without_an_index_price_it_trails_the_last(kraken: Client, market: ScriptedMarket) -> None:
+def test_without_an_index_price_it_trails_the_last(kraken: Client, pit: Pit) -> None:
     txid = kraken.place(**SELL.terms, trigger="index")
-    market.at(62000)
+    pit.at(62000)
     assert level_and_extreme(kraken, txid) == ("61000.00000", "62000.00000")
-    market.at(61000)
+    pit.at(61000)
     assert kraken.row(txid)["status"] == "closed"
 
 
 # Amended
 
 
-def test_its_distance_changes_and_its_extreme_stays(kraken: Client, market: ScriptedMarket, sandbox: Sandbox) -> None:
+def test_its_distance_changes_and_its_extreme_stays(kraken: Client, pit: Pit, sandbox: Sandbox) -> None:
     txid = kraken.place(**SELL_LIMIT.terms)
     sandbox.clock.advance(SECOND)
     kraken.call("AmendOrder", txid=txid, trigger_price="+2%", limit_price="-10", order_qty="0.5")
-    found = kraken.call("OrderAmends", order_id=txid)
-    first, second = found["amends"]
-    assert found["count"] == 2
+    first, second = kraken.amends(txid)
     assert first == {
         "amend_id": first["amend_id"],
         "amend_type": "original",
@@ -452,35 +412,40 @@ def test_its_distance_changes_and_its_extreme_stays(kraken: Client, market: Scri
         "timestamp": MIDNIGHT * 1000 + 1000,
     }
     text = "sell 0.50000000 XBTUSD @ trailing stop +2.0000% -> limit -10.0"
-    descr = SELL_LIMIT.waiting["descr"] | {"price": "+2.0000%", "price2": "-10.0", "order": text}
-    amended = SELL_LIMIT.waiting | {"descr": descr, "vol": "0.50000000", "misc": "amended", "stopprice": "58800.00000"}
-    assert open_orders(kraken) == {txid: amended}
+    descr = SELL_LIMIT.waiting(kraken)["descr"] | {"price": "+2.0000%", "price2": "-10.0", "order": text}
+    amended = SELL_LIMIT.waiting(kraken) | {
+        "descr": descr,
+        "vol": "0.50000000",
+        "misc": "amended",
+        "stopprice": "58800.00000",
+    }
+    assert kraken.open_orders() == {txid: amended}
 
-    market.at(62000)
-    market.at(61500)
+    pit.at(62000)
+    pit.at(61500)
     kraken.call("AmendOrder", txid=txid, trigger_price="+1000")
     assert level_and_extreme(kraken, txid) == ("61000.00000", "62000.00000")
-    market.at(61000)
+    pit.at(61000)
     row = kraken.row(txid)
     assert (row["status"], row["misc"], row["limitprice"]) == ("closed", "stopped,amended", "60990.00000")
 
 
-def test_a_distance_that_the_market_has_gone_already(kraken: Client, market: ScriptedMarket, sandbox: Sandbox) -> None:
+def test_a_distance_that_the_market_has_gone_already(kraken: Client, pit: Pit) -> None:
     txid = kraken.place(**SELL.terms)
-    market.at(59500)
-    before = open_orders(kraken)
+    pit.at(59500)
+    before = kraken.open_orders()
     for distance in ("+500", "+400", "+0.5%"):
         refused = kraken.post("AmendOrder", txid=txid, trigger_price=distance).refusal
         assert refused == "EOrder:Invalid trigger price"
-    assert open_orders(kraken) == before
-    sandbox.settings.patch({"triggered_at_entry": "fire"})
+    assert kraken.open_orders() == before
+    pit.settings(triggered_at_entry="fire")
     kraken.call("AmendOrder", txid=txid, trigger_price="+500")
     assert (kraken.row(txid)["status"], kraken.row(txid)["misc"]) == ("closed", "stopped,amended")
 
 
-def test_once_fired_its_limit_is_a_price(kraken: Client, market: ScriptedMarket) -> None:
+def test_once_fired_its_limit_is_a_price(kraken: Client, pit: Pit) -> None:
     txid = kraken.place("sell", "trailing-stop-limit", "0.5", price="+1000", price2="+200")
-    market.at(59000)
+    pit.at(59000)
     assert kraken.row(txid)["limitprice"] == "59200.00000"
     for same in ("59200", "+200"):
         refused = kraken.post("AmendOrder", txid=txid, limit_price=same).refusal
@@ -489,7 +454,7 @@ def test_once_fired_its_limit_is_a_price(kraken: Client, market: ScriptedMarket)
     kraken.call("AmendOrder", txid=txid, limit_price="59100")
     row = kraken.row(txid)
     assert (row["limitprice"], row["descr"]["price2"], row["stopprice"]) == ("59100.00000", "59100.0", "59000.00000")
-    market.at(59100)
+    pit.at(59100)
     assert kraken.row(txid)["status"] == "closed"
 
 
@@ -509,36 +474,34 @@ def test_once_fired_its_limit_is_a_price(kraken: Client, market: ScriptedMarket)
     ],
 )
 def test_an_amend_is_refused_and_leaves_no_trace(
-    kraken: Client, market: ScriptedMarket, trail: Trail, change: dict[str, str], refusal: str
+    kraken: Client, pit: Pit, trail: Trail, change: dict[str, str], refusal: str
 ) -> None:
     txid = kraken.place(**trail.terms)
     assert kraken.post("AmendOrder", txid=txid, **change).refusal == f"EOrder:{refusal}"
-    assert open_orders(kraken) == {txid: trail.waiting}
-    assert kraken.call("OrderAmends", order_id=txid)["count"] == 1
+    assert kraken.open_orders() == {txid: trail.waiting(kraken)}
+    assert len(kraken.amends(txid)) == 1
 
 
-def test_an_edit_makes_another_trail(kraken: Client, market: ScriptedMarket) -> None:
+def test_an_edit_makes_another_trail(kraken: Client, pit: Pit) -> None:
     txid = kraken.place(**SELL_LIMIT.terms)
-    market.at(62000)
-    market.at(61500)
+    pit.at(62000)
+    pit.at(61500)
     edited = kraken.call("EditOrder", txid=txid, pair="XBTUSD", price="+500")
     assert edited["descr"]["order"] == "sell 1.50000000 XBTUSD @ trailing stop +500 -> limit -5.0"
     assert level_and_extreme(kraken, edited["txid"]) == ("61000.00000", "61500.00000")
-    assert how_it_ended(kraken, txid) == ("canceled", "Order replaced")
+    assert kraken.ended(txid) == ("canceled", "Order replaced")
 
 
 # Cancelled, expired, too late
 
 
 @every_trail
-def test_it_is_cancelled_and_never_fires(
-    kraken: Client, market: ScriptedMarket, sandbox: Sandbox, trail: Trail
-) -> None:
+def test_it_is_cancelled_and_never_fires(kraken: Client, pit: Pit, sandbox: Sandbox, trail: Trail) -> None:
     txid = kraken.place(**trail.terms)
-    market.at(trail.best)
+    pit.at(trail.best)
     sandbox.clock.advance(SECOND)
     kraken.call("CancelOrder", txid=txid)
-    gone = trail.waiting | {
+    gone = trail.waiting(kraken) | {
         "status": "canceled",
         "stopprice": f"{trail.back}.00000",
         "limitprice": f"{trail.best}.00000",
@@ -546,61 +509,59 @@ def test_it_is_cancelled_and_never_fires(
         "closetm": MIDNIGHT + 1,
     }
     assert kraken.row(txid) == gone
-    market.at(trail.back)
+    pit.at(trail.back)
     assert kraken.row(txid) == gone
 
 
 @both_sides
-def test_it_expires(kraken: Client, market: ScriptedMarket, sandbox: Sandbox, trail: Trail) -> None:
+def test_it_expires(kraken: Client, pit: Pit, sandbox: Sandbox, trail: Trail) -> None:
     txid = kraken.place(**trail.terms, timeinforce="GTD", expiretm="+60")
     sandbox.clock.advance(60 * SECOND)
-    gone = trail.waiting | {"time_in_force": "gtd", "expiretm": MIDNIGHT + 60}
+    gone = trail.waiting(kraken) | {"time_in_force": "gtd", "expiretm": MIDNIGHT + 60}
     gone |= {"status": "expired", "reason": "Order expired", "closetm": MIDNIGHT + 60}
     assert kraken.row(txid) == gone
-    market.at(trail.level)
+    pit.at(trail.level)
     assert kraken.row(txid) == gone
 
 
 @both_sides
 def test_a_scheduled_one_begins_to_trail_when_its_time_comes(
-    kraken: Client, market: ScriptedMarket, sandbox: Sandbox, trail: Trail
+    kraken: Client, pit: Pit, sandbox: Sandbox, trail: Trail
 ) -> None:
     txid = kraken.place(**trail.terms, starttm="+60")
-    assert open_orders(kraken)[txid] == trail.waiting | {
+    assert kraken.open_orders()[txid] == trail.waiting(kraken) | {
         "status": "pending",
         "starttm": MIDNIGHT + 60,
         "stopprice": "0.00000",
         "limitprice": "0.00000",
     }
-    market.at(trail.best)
-    market.at(60000)
+    pit.at(trail.best)
+    pit.at(60000)
     sandbox.clock.advance(60 * SECOND)
-    assert open_orders(kraken) == {txid: trail.waiting | {"starttm": MIDNIGHT + 60}}
+    assert kraken.open_orders() == {txid: trail.waiting(kraken) | {"starttm": MIDNIGHT + 60}}
 
 
 @both_sides
-def test_it_needs_its_funds_only_when_it_fires(
-    login: Callable[..., Client], market: ScriptedMarket, trail: Trail
-) -> None:
+def test_it_needs_its_funds_only_when_it_fires(login: Callable[..., Client], pit: Pit, trail: Trail) -> None:
     second = login("second")
     txid = second.place(**trail.terms | {"volume": "0.16"})
-    market.at(trail.best)
+    pit.at(trail.best)
     bound = second.sell("1", "70000") if trail.side == "sell" else second.buy("0.19", "50000")
-    market.at(trail.back)
+    pit.at(trail.back)
     row = second.row(txid)
     assert (row["status"], row["reason"], row["misc"]) == ("canceled", "Insufficient funds", "stopped")
     assert (row["stopprice"], row["vol_exec"]) == (f"{trail.back}.00000", "0.00000000")
-    assert list(open_orders(second)) == [bound]
+    assert list(second.open_orders()) == [bound]
 
 
-def test_it_may_hold_its_coins(login: Callable[..., Client], market: ScriptedMarket, sandbox: Sandbox) -> None:
-    sandbox.settings.patch({"stops_hold_funds": True})
+def test_it_may_hold_its_coins(login: Callable[..., Client], pit: Pit) -> None:
+    pit.settings(stops_hold_funds=True)
     second = login("second")
     txid = second.place("sell", "trailing-stop", "0.75", price="+1000")
-    assert second.call("BalanceEx")["XXBT"]["hold_trade"] == "0.7500000000"
+    assert second.held("XXBT") == "0.7500000000"
     another = {"pair": "XBTUSD", "type": "sell", "ordertype": "trailing-stop", "volume": "0.26", "price": "+1%"}
     assert second.post("AddOrder", **another).refusal == "EOrder:Insufficient funds"
-    market.at(59000)
+    pit.at(59000)
     assert second.row(txid)["status"] == "closed"
     assert second.call("BalanceEx")["XXBT"] == {"balance": "0.2500000000", "hold_trade": "0.0000000000"}
 
@@ -626,10 +587,10 @@ def test_it_may_hold_its_coins(login: Callable[..., Client], market: ScriptedMar
         ({"oflags": "post"}, "EGeneral:Invalid arguments:postonly"),
     ],
 )
-def test_what_it_does_not_take(kraken: Client, market: ScriptedMarket, prices: dict[str, str], refusal: str) -> None:
+def test_what_it_does_not_take(kraken: Client, pit: Pit, prices: dict[str, str], refusal: str) -> None:
     order = {"type": "sell", "ordertype": "trailing-stop-limit", "volume": "1", "price": "+1000", "price2": "-5"}
     assert kraken.post("AddOrder", pair="XBTUSD", **(order | prices)).refusal == refusal
-    assert open_orders(kraken) == {}
+    assert kraken.open_orders() == {}
 
 
 @pytest.mark.parametrize(
@@ -650,11 +611,11 @@ def test_how_it_is_described(kraken: Client, pair: str, order: tuple[str, ...], 
 # States of the exchange
 
 
-def test_it_does_not_fire_while_nobody_trades(kraken: Client, market: ScriptedMarket) -> None:
-    market.pair.set_index("60000")
+def test_it_does_not_fire_while_nobody_trades(kraken: Client, pit: Pit) -> None:
+    pit.pair.set_index("60000")
     txid = kraken.place("sell", "trailing-stop", "0.1", price="+1000", trigger="index")
-    market.status.set("cancel_only")
-    market.pair.set_index("58000")
-    assert open_orders(kraken)[txid]["misc"] == ""
-    market.status.set("online")
+    pit.status.set("cancel_only")
+    pit.pair.set_index("58000")
+    assert kraken.open_orders()[txid]["misc"] == ""
+    pit.status.set("online")
     assert (kraken.row(txid)["status"], kraken.row(txid)["stopprice"]) == ("closed", "59000.00000")

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from conftest import Client, Pit
 
-    from mockkraken.sandbox import Sandbox
 
 LIMIT = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.1", "price": "59000"}
 MARKET = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "0.1"}
@@ -288,8 +287,8 @@ def test_zeros_beyond_the_price_decimals_are_accepted(kraken: Client) -> None:
         ("observed", "EGeneral:Invalid arguments:volume minimum not met"),
     ],
 )
-def test_below_the_minimum_in_both_dialects(kraken: Client, sandbox: Sandbox, dialect: str, error: str) -> None:
-    sandbox.settings.patch({"dialect": dialect})
+def test_below_the_minimum_in_both_dialects(kraken: Client, pit: Pit, dialect: str, error: str) -> None:
+    pit.settings(dialect=dialect)
     assert kraken.post("AddOrder", **(LIMIT | {"volume": "0.00001"})).refusal == error
 
 
