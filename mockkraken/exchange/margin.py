@@ -124,21 +124,40 @@ def standing(
         value = valuation.value(units, asset, into, MONEY_DECIMALS) or 0
         eb += value
         tb += _as_collateral(value, asset)
+    # Summed up by pair before anything is valued: there may be many on few pairs.
+    held: dict[Pair, _Sums] = {}
     for position in account.positions.open.values():
-        pair = position.market.pair
-        cost, value = worth(position.remaining_cost, pair), worth(market_value(position, valuation), pair)
-        m += worth(position.used_margin, pair)
+        sums = held.setdefault(position.market.pair, _Sums())
+        sums.used += position.used_margin
+        sums.cost += position.remaining_cost
+        sums.value += market_value(position, valuation)
+    for pair, sums in held.items():
+        cost, value = worth(sums.cost, pair), worth(sums.value, pair)
+        m += worth(sums.used, pair)
         c += cost
         v += value
-        n += value - cost if position.side == "buy" else cost - value
+        n += value - cost if account.positions.side_on(pair.id) == "buy" else cost - value
+    offered: dict[Pair, _Sums] = {}
     for order in account.open.values():
         if order is without:
             continue
-        pair, left = order.market.pair, unexecuted(order, valuation)
-        uv += worth(left, pair)
+        sums, left = offered.setdefault(order.market.pair, _Sums()), unexecuted(order, valuation)
+        sums.value += left
         if _reserves(order):
-            reserved += worth(opening_margin(left, order.leverage), pair)
+            sums.used += opening_margin(left, order.leverage)
+    for pair, sums in offered.items():
+        uv += worth(sums.value, pair)
+        reserved += worth(sums.used, pair)
     return Standing(eb=eb, tb=tb, m=m, uv=uv, n=n, c=c, v=v, reserved=reserved)
+
+
+class _Sums:
+    """Over the positions or orders on one pair, in its cost units."""
+
+    __slots__ = ("cost", "used", "value")
+
+    def __init__(self) -> None:
+        self.cost = self.used = self.value = 0
 
 
 def _reserves(order: Order) -> bool:

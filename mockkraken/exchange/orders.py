@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from mockkraken.decimals import half_up, rescale
+from mockkraken.exchange.prices import nearest
 from mockkraken.ids import derived
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
         if self.limit is not None or stop is None or stop.limit is None or not stop.level:
             return self.limit
         pair = self.market.pair
-        return max(stop.limit.at(stop.level, pair), pair.tick)
+        return nearest(stop.limit.at(stop.level, pair), pair)
 
     @property
     def offered(self) -> int:

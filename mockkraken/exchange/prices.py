@@ -119,6 +119,11 @@ def in_range(units: int, pair: Pair) -> bool:
     return 0 < units <= PRICE_MAX * TEN_TO[pair.price_scale]
 
 
+def nearest(units: int, pair: Pair) -> int:
+    """The price that an order may have which lies nearest to that one."""
+    return min(max(units, pair.tick), PRICE_MAX * TEN_TO[pair.price_scale])
+
+
 def automatic_sign(ordertype: OrderType, side: Side) -> Sign:
     """What `#` stands for in `price` [doc, kraken/30 §2.2]: towards where a order of its type waits."""
     waits_above = (side == "sell") if ordertype.startswith(("limit", "iceberg", "take-profit")) else (side == "buy")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mockkraken.exchange.orders import LIMITED, TRAILING, Order, opposite
+from mockkraken.exchange.prices import nearest
 from mockkraken.exchange.triggers import Stop
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def closing_order(trade: Trade) -> Order:
         refid=parent.txid,
     )
     reference = parent.limit if parent.limit is not None else trade.price
-    price = None if terms.ordertype in TRAILING else max(terms.price.at(reference, pair), pair.tick)
+    price = None if terms.ordertype in TRAILING else nearest(terms.price.at(reference, pair), pair)
     if terms.ordertype in LIMITED:
         order.limit = price
         order.limit_written = terms.price if terms.price.relative else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections import Counter
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockkraken.catalog.records import PairRecord
+from mockkraken.catalog.records import PairRecord, PairStatus
 from mockkraken.control.bodies import (
     AccountChange,
     Book,
@@ -29,7 +30,12 @@ from mockkraken.control.bodies import (
 )
 from mockkraken.control.http import CALLS, control_app
 from mockkraken.control.operations import Control
+from mockkraken.errors import KrakenError
+from mockkraken.exchange import OrderRequest
+from mockkraken.exchange.accounts import State
+from mockkraken.exchange.service import SystemStatus
 from mockkraken.sandbox import Sandbox
+from mockkraken.settings import Settings
 
 STRUCTS = (
     *(AccountChange, Book, ClockMove, Counters, Fill, Index, JournalQuery, KeyChange, MarketChange),
@@ -69,8 +75,53 @@ BODIES = st.one_of(
     st.dictionaries(NAMES, JSON, max_size=4).map(lambda value: json.dumps(value).encode()),
 )
 PARTS = st.one_of(st.sampled_from(["main", "second", "house", "full", "windowed", "a/b", "XBTUSD"]), TEXTS)
-SANDBOX = Sandbox(start=1767225600 * 10**9)
+SANDBOX = Sandbox(settings=Settings(rate_limits="off"), start=1767225600 * 10**9)
 APP = control_app(Control(SANDBOX))
+
+# What somebody sets a pair's fields to, wise or not.
+RULES = st.fixed_dictionaries(
+    {},
+    optional={
+        "tick_size": st.sampled_from(["0.1", "0.5", "7", "0.00001", "1000000", "1000000000000000", 1, "0", "-1"]),
+        "pair_decimals": st.integers(-1, 6),
+        "ordermin": st.sampled_from(["0", "0.00000001", "1", "1000000000000000", 5, "1e3"]),
+        "costmin": st.sampled_from(["0", "5", "1000000", "٣"]),
+        "status": st.sampled_from([*get_args(PairStatus), "closed"]),
+        "fees": st.lists(st.tuples(st.sampled_from([0, 0, 100]), st.sampled_from(["0.4", "-100", "100", "101"]))),
+        "fees_maker": st.lists(st.tuples(st.just(0), st.sampled_from([0, "-0.02", -100, 100, "0.00001"])), max_size=1),
+        "leverage_buy": st.sampled_from([[], [2, 3], [5, 1000], [3, 2], [1]]),
+        "leverage_sell": st.sampled_from([[], [2, 3], [5, 1000], [1001]]),
+        "margin_call": st.sampled_from([0, 80, 1000, 10_000, 10_001, -1]),
+        "margin_stop": st.sampled_from([0, 40, 1000, 10_000, "40"]),
+        "margin_open_fee": st.sampled_from(["0", "0.02", "100", -1, "0.00001"]),
+        "margin_rollover_fee": st.sampled_from(["0", "0.02", "100", 50]),
+        "long_position_limit": st.sampled_from([0, 1, 10**15, 10**16, None]),
+        "short_position_limit": st.sampled_from([0, 1, None]),
+    },
+)
+EVENTS = st.one_of(
+    RULES.map(lambda fields: ("PATCH", "/mock/pairs/XBTUSD", fields)),
+    st.sampled_from(["price", "gap", "model", "pause"]).flatmap(
+        lambda name: st.sampled_from(
+            {
+                "price": ["68000", "70000", "1", "1000000000000000", "0.1", "68342.45"],
+                "gap": ["-90%", "+0.1%", "-0.1%", "+900%"],
+                "model": ["static", "calm", "walk"],
+                "pause": [True, False],
+            }[name]
+        ).map(lambda value: ("POST", "/mock/market/XBTUSD", {name: value}))
+    ),
+    st.sampled_from(["66000", "1000000000000000", "0.1", None, 0]).map(
+        lambda price: ("POST", "/mock/index/XBTUSD", {"price": price})
+    ),
+    st.sampled_from([*get_args(SystemStatus), "off"]).map(lambda status: ("POST", "/mock/status", {"status": status})),
+    st.sampled_from([*get_args(State), "gone"]).map(lambda state: ("PATCH", "/mock/accounts/main", {"state": state})),
+    st.sampled_from([True, False]).map(lambda margin: ("PATCH", "/mock/accounts/main", {"margin": margin})),
+    st.sampled_from(["1s", "61s", "4h", "30d"]).map(lambda span: ("POST", "/mock/clock", {"advance": span})),
+    st.sampled_from(["0", "3000", "1000000"]).map(
+        lambda dollars: ("PATCH", "/mock/accounts/main/balances", {"ZUSD": dollars})
+    ),
+)
 
 
 def call(method: str, path: str, query: str = "", body: bytes = b"") -> tuple[int, Any]:
@@ -125,3 +176,59 @@ def test_any_body_anywhere(path, method, part, body, query):
     assert SANDBOX.rest.answer(scope, b"").status == 200
     assert call("POST", "/mock/reset", body=b'{"seed": 0}') == (200, {})
     assert call("GET", "/mock/clock")[1]["now"] == "2026-01-01T00:00:00Z"
+
+
+def place(ordertype: str, side: str = "sell", volume: str = "0.3", **fields: Any) -> str | None:
+    """The txid of an order of `main`; None: it was refused."""
+    exchange, pair = SANDBOX.exchange, SANDBOX.catalog.trading_pair("XBTUSD")
+    assert pair is not None
+    request = OrderRequest(ordertype=ordertype, type=side, volume=volume, **fields)
+    try:
+        return exchange.submit(exchange.prepare(exchange.accounts["main"], pair, request)).txid
+    except KrakenError:
+        return None
+
+
+def trade_a_little() -> None:
+    """Something of everything, as far as it is taken now."""
+    place("market", "buy", "0.7", leverage="2")
+    place("limit", price="68400", oflags="fcib")
+    place("iceberg", "buy", price="68300", displayvol="0.02")
+    place("stop-loss", price="67000", leverage="2", reduce_only=True)
+    place("take-profit-limit", price="#1%", price2="#0.5%", trigger="index")
+    place("trailing-stop", price="+1%")
+    place("trailing-stop-limit", "buy", price="+50", price2="+0")
+    place("limit", "buy", price="-0.5%", starttm="+30", expiretm="+9000", close_ordertype="limit", close_price="+1%")
+
+
+def everything() -> Counter[str]:
+    """What there is of each asset in all accounts together."""
+    total: Counter[str] = Counter()
+    for account in SANDBOX.exchange.accounts.values():
+        total.update(account.balances)
+    return total
+
+
+@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+@given(events=st.lists(EVENTS, min_size=1, max_size=8))
+def test_whatever_happens_to_a_market_in_use(events):
+    """Orders wait there, positions are open: rules, states and prices change, and nothing is lost or broken."""
+    SANDBOX.reset(seed=0)
+    trade_a_little()
+    for method, path, body in events:
+        before = everything()
+        status, answer = call(method, path, body=json.dumps(body).encode())
+        assert status in (200, 400, 409), answer
+        trade_a_little()
+        after = everything()
+        if path.endswith("/balances"):
+            del before["ZUSD"], after["ZUSD"]
+        assert after == before
+        for account in SANDBOX.exchange.accounts.values():
+            if account.client:
+                assert all(0 <= account.held[asset] <= units for asset, units in account.balances.items())
+        assert call("GET", "/mock/accounts")[0] == call("GET", "/mock/market/XBTUSD")[0] == 200
+        assert call("GET", "/mock/pairs/XBTUSD")[0] == 200
+    for txid in list(SANDBOX.exchange.accounts["main"].open):
+        assert call("GET", f"/mock/orders/{txid}")[0] == 200
+        assert call("POST", f"/mock/orders/{txid}/fill", body=b"{}")[0] in (200, 409)

@@ -97,3 +97,11 @@ def test_an_empty_deadline_is_none(kraken: Client, pit: Pit) -> None:
 def test_a_percentage_finer_than_it_is_shown_is_no_price(kraken: Client, pit: Pit) -> None:
     order = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "-1.00001%", "volume": "0.1"}
     assert kraken.post("AddOrder", **order).refusal == "EOrder:Invalid price:Invalid price argument"
+
+
+def test_a_relative_close_lies_where_an_order_may(kraken: Client, pit: Pit) -> None:
+    far = {"close[ordertype]": "limit", "close[price]": "+999999999999999%"}
+    kraken.buy("0.1", "60010", **far)
+    (child,) = kraken.call("OpenOrders")["open"].values()
+    assert child["descr"]["order"] == "sell 0.10000000 XBTUSD @ limit +999999999999999.0000%"
+    assert float(child["limitprice"]) == 10**15

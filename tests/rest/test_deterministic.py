@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,16 @@ from urllib.parse import urlencode
 
 import mockkraken
 from mockkraken.clock import DAY, SECOND, parse_span, parse_time
+from mockkraken.control import markets, pairs, status
+from mockkraken.control.operations import Control
 from mockkraken.gate.signature import sign
 from mockkraken.sandbox import Sandbox
 from mockkraken.settings import Settings
 
 START = "2026-01-01T00:00:00Z"
 
-# A verb and what goes with it: public calls, calls with a key, and time that passes. `$0` is the first txid issued.
+# A verb and what goes with it: public calls, calls with a key, what the exchange's operators do, and time that passes.
+# `$0` is the first txid issued, `$-1` the last.
 REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("public", "Time", {}),
     ("public", "SystemStatus", {}),
@@ -63,15 +67,75 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
+def _order(type_: str, ordertype: str, volume: str, **fields: str) -> dict[str, Any]:
+    return {"pair": "XBTUSD", "type": type_, "ordertype": ordertype, "volume": volume, **fields}
+
+
+_PAIR_OF_ORDERS = {
+    **{f"orders[0][{name}]": text for name, text in _order("buy", "limit", "0.01", price="-1%", oflags="post").items()},
+    **{f"orders[1][{name}]": text for name, text in _order("sell", "limit", "0.01", price="+1%").items()},
+}
+
+REQUESTS += [
+    # Every type of order, on margin too, waiting for its time, its trigger and its end.
+    ("full", "AddOrder", _order("buy", "market", "1", leverage="5")),
+    ("second", "AddOrder", _order("sell", "market", "0.05", leverage="2:1")),
+    ("full", "AddOrder", _order("sell", "iceberg", "1.5", displayvol="0.1", price="68500")),
+    ("full", "AddOrder", _order("sell", "stop-loss", "0.4", price="66000", leverage="2", reduce_only="true")),
+    ("full", "AddOrder", _order("sell", "take-profit", "0.1", price="#2%", trigger="index")),
+    ("full", "AddOrder", _order("sell", "stop-loss-limit", "0.1", price="-1%", price2="#0.5%")),
+    ("full", "AddOrder", _order("sell", "take-profit-limit", "0.1", price="70000", price2="69990")),
+    ("full", "AddOrder", _order("sell", "trailing-stop", "0.1", price="+1%")),
+    ("full", "AddOrder", _order("buy", "trailing-stop-limit", "0.1", price="+500", price2="+0.1%")),
+    ("full", "AddOrder", _order("buy", "limit", "0.02", price="67000", starttm="+30", expiretm="+9000")),
+    ("full", "AddOrder", _order("buy", "market", "500", oflags="viqc", userref="7")),
+    ("full", "AddOrder", _order("buy", "market", "0.2", **{"close[ordertype]": "limit", "close[price]": "+2%"})),
+    ("full", "AddOrderBatch", {"pair": "XBTUSD", **_PAIR_OF_ORDERS}),
+    ("full", "AmendOrder", {"txid": "$-1", "order_qty": "0.03", "limit_price": "+3%"}),
+    ("full", "EditOrder", {"pair": "XBTUSD", "txid": "$-1", "price": "69500", "volume": "0.04"}),
+    ("full", "AmendOrder", {"txid": "$-1", "order_qty": "0.000000001"}),
+    ("full", "OrderAmends", {"order_id": "$-1"}),
+    ("full", "OpenOrders", {"trades": "true"}),
+    ("pass", "31s", {}),
+    ("operator", "market XBTUSD", {"gap": "+3%"}),
+    ("operator", "pair XBTUSD", {"tick_size": "0.5", "fees": [[0, "0.1"]], "margin_stop": 60}),
+    ("operator", "index XBTUSD", {"price": "71000"}),
+    ("operator", "market XBTUSD", {"price": "65000"}),
+    ("operator", "status", {"status": "maintenance"}),
+    ("full", "CancelAllOrdersAfter", {"timeout": "60"}),
+    ("full", "AddOrder", _order("buy", "limit", "0.1", price="60000")),
+    ("pass", "4h", {}),
+    ("operator", "status", {"status": "online"}),
+    ("full", "AddOrder", _order("sell", "settle-position", "0.1", leverage="5")),
+    ("full", "OpenPositions", {"docalcs": "true"}),
+    ("full", "OpenPositions", {"consolidation": "market"}),
+    ("operator", "market XBTUSD", {"gap": "-60%"}),
+    ("operator", "market XBTUSD", {"gap": "+700%"}),
+    *((who, method, {"trades": "true"}) for who in ("full", "second") for method in ("ClosedOrders", "TradesHistory")),
+    *((who, method, {}) for who in ("full", "second") for method in ("OpenPositions", "OpenOrders", "Ledgers")),
+    ("full", "TradeBalance", {}),
+]
+
+OPERATIONS = {"market": markets.change_market, "pair": pairs.change_rules, "index": pairs.set_index}
+
+
 def play(sandbox: Sandbox, requests: list[tuple[str, str, dict[str, Any]]] = REQUESTS) -> list[bytes]:
     """Every answer's bytes, and the journal as the last."""
     answers: list[bytes] = []
     txids: list[str] = []
+    control = Control(sandbox)
     for nonce, (who, what, fields) in enumerate(requests, 1):
         if who == "pass":
             sandbox.clock.advance(parse_span(what))
             continue
-        filled = {name: txids[0] if value == "$0" else value for name, value in fields.items()}
+        if who == "operator":
+            operation, _, pair = what.partition(" ")
+            if pair:
+                OPERATIONS[operation](control, pair, fields)
+            else:
+                status.set_status(control, fields)
+            continue
+        filled = {name: _issued(value, txids) for name, value in fields.items()}
         path, query, body, headers = f"/0/public/{what}", urlencode(filled).encode(), b"", []
         if who != "public":
             key = sandbox.keys.find(who)
@@ -88,9 +152,13 @@ def play(sandbox: Sandbox, requests: list[tuple[str, str, dict[str, Any]]] = REQ
         }
         answer = sandbox.rest.answer(scope, body)
         answers.append(b"%d %b" % (answer.status, answer.body))
-        if what == "AddOrder" and b"txid" in answer.body:
-            txids += json.loads(answer.body)["result"]["txid"]
+        if what in ("AddOrder", "AddOrderBatch", "EditOrder"):
+            txids += re.findall(r'"txid":\[?"([^"]+)"', answer.body.decode())
     return [*answers, json.dumps(sandbox.journal.records()[0]).encode()]
+
+
+def _issued(value: Any, txids: list[str]) -> Any:
+    return txids[int(value[1:])] if isinstance(value, str) and value[:1] == "$" else value
 
 
 def fresh(seed: int, market: str = "calm") -> Sandbox:
@@ -111,7 +179,7 @@ def test_two_processes_say_the_same() -> None:
     first, second = played_elsewhere(7, "1"), played_elsewhere(7, "2")
     assert first == second
     assert first == play(fresh(7))
-    assert len(first) == sum(1 for who, *_ in REQUESTS if who != "pass") + 1
+    assert len(first) == len(_asked()) + 1
     assert b"Internal error" not in b"".join(first)
 
 
@@ -139,7 +207,7 @@ def test_another_seed_says_something_else() -> None:
 
 
 def _asked() -> list[tuple[str, str, dict[str, Any]]]:
-    return [request for request in REQUESTS if request[0] != "pass"]
+    return [request for request in REQUESTS if request[0] not in ("pass", "operator")]
 
 
 def test_looking_at_one_market_moves_nothing_in_another() -> None:

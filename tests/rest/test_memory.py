@@ -6,7 +6,10 @@ import gc
 import weakref
 from typing import TYPE_CHECKING
 
+from mockkraken.clock import Timer
 from mockkraken.exchange import Account, Exchange, Market, Order
+from mockkraken.exchange.positions import Position
+from mockkraken.exchange.triggers import Stop
 from mockkraken.journal.journal import Journal
 from mockkraken.rest.rendered import KEPT_MAX
 from mockkraken.sandbox import Sandbox
@@ -25,23 +28,35 @@ def trade_a_little(kraken: Client) -> None:
     kraken.buy("0.01", "60000", cl_ord_id="kept")
     kraken.call("CancelOrder", txid=kraken.buy("0.01", "60000"))
     kraken.call("TradesHistory")
+    # What waits: for its trigger, its time or its end; a position for its fee, and the switch for its call.
+    kraken.buy("0.02", leverage="2")
+    kraken.place("sell", "trailing-stop", "0.01", price="+1%", leverage="2")
+    kraken.place("sell", "iceberg", "0.02", price="70000", displayvol="0.01", expiretm="+60")
+    later = kraken.place("buy", "limit", "0.01", price="60000", starttm="+60")
+    kraken.call("AmendOrder", txid=later, order_qty="0.02")
+    kraken.call("CancelAllOrdersAfter", timeout="3600")
 
 
 def living() -> list[int]:
     """How many of some of a sandbox's parts there are in this process."""
     gc.collect()
     found = [type(thing) for thing in gc.get_objects()]
-    return [found.count(kind) for kind in (Exchange, Account, Market, Order, Journal)]
+    return [found.count(kind) for kind in (Exchange, Account, Market, Order, Stop, Position, Timer, Journal)]
 
 
 def test_a_reset_frees_the_exchange_before_it(sandbox: Sandbox, kraken: Client) -> None:
     trade_a_little(kraken)
     before = sandbox.exchange
-    [order] = before.accounts["main"].open.values()
+    main = before.accounts["main"]
+    order, stopping = list(main.open.values())[:2]
+    [position] = main.positions.open.values()
+    assert stopping.stop is not None
+    assert position.timer is not None
     parts = [before, sandbox.journal, sandbox.makers, order.market, order.market.book, order.account]
+    parts += [stopping.market.triggers, main.positions, sandbox.clock]
     gone = [weakref.ref(part) for part in parts]
     assert order.account.trades
-    del before, order, parts
+    del before, main, order, stopping, position, parts
     sandbox.reset()
     gc.collect()
     assert [ref() for ref in gone] == [None] * len(gone)
