@@ -109,9 +109,9 @@ def _set_limit(order: Order, text: str) -> None:
     waiting = order.stop is not None and not order.stop.fired
     if waiting and order.ordertype in TRAILING:
         assert order.stop is not None
-        order.stop.limit = intake.distance(text, pair, errors.INVALID_LIMIT_PRICE, signs="+-")
+        order.stop.limit = prices.distance(text, pair, errors.INVALID_LIMIT_PRICE, signs="+-")
         return
-    price = intake.at_market(intake.amended_price(text, pair), order)
+    price = prices.at_market(prices.amended(text, pair), order.market)
     if order.stop is not None:
         order.stop.limit = prices.Written("", price)
     if not waiting:
@@ -124,9 +124,9 @@ def _set_trigger(order: Order, text: str) -> None:
         reason = f"this {order.ordertype} order waits for no trigger"
         raise KrakenError(errors.INVALID_TRIGGER_PRICE, reason, check="order")
     if stop.trailing:
-        stop.price = intake.distance(text, order.market.pair, errors.INVALID_TRIGGER_PRICE, signs="+")
+        stop.price = prices.distance(text, order.market.pair, errors.INVALID_TRIGGER_PRICE, signs="+")
         return
-    price = intake.at_market(intake.amended_price(text, order.market.pair), order, stop.signal)
+    price = prices.at_market(prices.amended(text, order.market.pair), order.market, stop.signal)
     stop.price, stop.fixed = prices.Written("", price), price
 
 

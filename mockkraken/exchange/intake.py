@@ -31,7 +31,7 @@ from mockkraken.exchange.orders import (
     TimeInForce,
     opposite,
 )
-from mockkraken.exchange.prices import Sign, Written
+from mockkraken.exchange.prices import Written
 from mockkraken.exchange.service import SystemStatus
 from mockkraken.exchange.triggers import Signal, Stop
 from mockkraken.settings import Settings
@@ -108,7 +108,7 @@ def read_order(
     volume = read_volume(request.volume, pair, zero=margin)
     order = Order(account=account, market=market, side=side, ordertype=ordertype, vol=volume)
     if ordertype == "limit" and request.price and request.price[0] not in "+-#":
-        order.limit = absolute_price(request.price, pair)
+        order.limit = prices.absolute(request.price, pair)
     elif ordertype not in ("market", "settle-position"):
         _read_prices(order, request)
     if flags:
@@ -190,99 +190,26 @@ def read_volume(text: str | None, pair: Pair, *, zero: bool = False) -> int:
 # Prices
 
 
-def absolute_price(text: str, pair: Pair) -> int:
-    """A price without a sign, in price units.
-
-    Raises:
-        KrakenError: as `_written`.
-    """
-    try:
-        return prices.absolute(text, pair)
-    except ValueError as error:
-        raise _refusal(error, text, pair, errors.INVALID_PRICE_ARGUMENT) from None
-
-
-def _written(text: str, pair: Pair, automatic: Sign, unreadable: str) -> Written:
-    """Read a price by the grammar of kraken/30 §2.2.
-
-    Raises:
-        KrakenError: it does not follow that (`unreadable`), is too fine, or out of range.
-    """
-    try:
-        return prices.read(text, pair, automatic)
-    except ValueError as error:
-        raise _refusal(error, text, pair, unreadable) from None
-
-
-def _refusal(error: ValueError, text: str, pair: Pair, unreadable: str) -> KrakenError:
-    if isinstance(error, decimals.TooManyDecimals):
-        message = errors.too_many_price_decimals(pair.wsname, pair.pair_decimals)
-        return KrakenError(message, f"the price is {_shown(text)}")
-    if isinstance(error, prices.OutOfRange):
-        reason = f"the price is {_shown(text)}; it lies above 0 and at most at {prices.PRICE_MAX}"
-        return KrakenError(errors.INVALID_PRICE, reason)
-    return KrakenError(unreadable, f"{_shown(text)} is no price")
-
-
-def amended_price(text: str, pair: Pair) -> Written:
-    """A price of an amend: absolute, or a distance from the market's (kraken/30 §4.1).
-
-    Raises:
-        KrakenError: it is neither.
-    """
-    if text[:1] == "#":
-        raise KrakenError(errors.INVALID_PRICE_ARGUMENT, f"{_shown(text)} is no price")
-    return _written(text, pair, "", errors.INVALID_PRICE_ARGUMENT)
-
-
-def distance(text: str, pair: Pair, refusal: str, *, signs: str) -> Written:
-    """A distance of a trailing order, which begins with one of `signs`.
-
-    Raises:
-        KrakenError: it is a price, or none at all.
-    """
-    if text[:1] not in signs:
-        raise KrakenError(refusal, f"{_shown(text)}: of a trailing order it is a distance, such as +100 or +1%")
-    return _written(text, pair, "", errors.INVALID_PRICE_ARGUMENT)
-
-
-def at_market(written: Written, order: Order, signal: Signal = "last") -> int:
-    """The price that a written one means now, in price units.
-
-    Raises:
-        KrakenError: there is nothing to go by, or it would not lie above 0.
-    """
-    if not written.relative:
-        return written.units
-    market = order.market
-    reference = market.reference(signal)
-    price = None if reference is None else written.at(reference, market.pair)
-    if price is None or not prices.in_range(price, market.pair):
-        what = "the market has no price yet" if reference is None else f"it is {market.pair.price_text(reference)} now"
-        raise KrakenError(errors.INVALID_PRICE, f"the price is {written.text(market.pair)} of the market's: {what}")
-    return price
-
-
 def _read_prices(order: Order, request: OrderRequest) -> None:
     """The prices of an order that has any: its limit, or its trigger and what comes after."""
     pair, ordertype, side = order.market.pair, order.ordertype, order.side
     if not request.price:
         raise KrakenError(invalid_arguments("price"), f"a {ordertype} order needs a price")
     if ordertype in TRAILING and request.price[0] != "+":
-        _written(request.price, pair, "", errors.INVALID_PRICE_ARGUMENT)
+        prices.read(request.price, pair, "")  # What is no price at all is refused as such.
         reason = f"price is {_shown(request.price)}; of a {ordertype} order it is a distance, such as +100 or +1%"
         raise KrakenError(invalid_arguments("price"), reason)
     automatic = prices.automatic_sign(ordertype, side)
-    price = _written(request.price, pair, automatic, errors.INVALID_PRICE_ARGUMENT)
+    price = prices.read(request.price, pair, automatic)
     if ordertype in LIMITED:
-        order.limit = at_market(price, order)
+        order.limit = prices.at_market(price, order.market)
         order.limit_written = price if price.relative else None
         return
     signal: Signal = "index" if request.trigger == "index" else "last"
     if ordertype in TRAILING and (not price.units or order.market.reference(signal) is None):
         raise KrakenError(errors.INVALID_PRICE, "a trailing order needs a distance above 0, and a market with a price")
     rising = (side == "buy") != ordertype.startswith("take-profit")
-    level = None if ordertype in TRAILING else at_market(price, order, signal)
+    level = None if ordertype in TRAILING else prices.at_market(price, order.market, signal)
     limit = _secondary_price(request.price2, order) if ordertype in TWO_PRICED else None
     order.stop = Stop(order=order, signal=signal, rising=rising, price=price, limit=limit, fixed=level)
 
@@ -291,7 +218,7 @@ def _secondary_price(text: str | None, order: Order) -> Written:
     unreadable = errors.INVALID_SECONDARY_PRICE_ARGUMENT
     if not text or (order.ordertype in TRAILING and text[0] not in "+-"):
         raise KrakenError(unreadable, f"price2 is {_shown(text)}; a {order.ordertype} has its limit there")
-    return _written(text, order.market.pair, prices.automatic_limit_sign(order.side), unreadable)
+    return prices.read(text, order.market.pair, prices.automatic_limit_sign(order.side), unreadable)
 
 
 def _check_trigger(text: str, order: Order) -> None:
@@ -313,13 +240,13 @@ def _read_close(request: OrderRequest, order: Order) -> Close:
     side, pair = opposite(order.side), order.market.pair
     if kind in TRAILING and request.close_price[0] != "+":
         raise KrakenError(invalid_arguments("close"), "close[price] of a trailing order is a distance, such as +1%")
-    price = _written(request.close_price, pair, prices.automatic_sign(kind, side), errors.INVALID_PRICE_ARGUMENT)
+    price = prices.read(request.close_price, pair, prices.automatic_sign(kind, side))
     second = None
     if kind in TWO_PRICED and request.close_price2:
         unreadable = errors.INVALID_SECONDARY_PRICE_ARGUMENT
         if kind in TRAILING and request.close_price2[0] not in "+-":
             raise KrakenError(unreadable, "close[price2] of a trailing order is a distance from its trigger price")
-        second = _written(request.close_price2, pair, prices.automatic_limit_sign(side), unreadable)
+        second = prices.read(request.close_price2, pair, prices.automatic_limit_sign(side), unreadable)
     for written in (price, second):
         if written is not None and not written.percent and written.units % pair.tick:
             raise KrakenError(errors.TICK_SIZE_CHECK_FAILED, f"close price {written.text(pair)} is off the tick")

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mockkraken import decimals
+from mockkraken import decimals, errors
 from mockkraken.decimals import TEN_TO, rescale
+from mockkraken.errors import KrakenError
 
 if TYPE_CHECKING:
     from mockkraken.catalog import Pair
+    from mockkraken.exchange.market import Market
     from mockkraken.exchange.orders import OrderType, Side
+    from mockkraken.exchange.triggers import Signal
 
 PRICE_MAX = 10**15  # [guess] quote units; above is EOrder:Invalid price
+PRICE_ERROR_PAIR_NAME: Literal["wsname", "display"] = "wsname"  # [guess] kraken/30 §5.2: XBT/USD, or BTC/USD
 PERCENT_PLACES = 4  # of a percentage: its units are millionths
 _PERCENT_ONE = 1_000_000
 
 Sign = Literal["", "+", "-"]
-
-
-class OutOfRange(ValueError):
-    """A price that is not above zero, or absurdly high."""
 
 
 class Written(NamedTuple):
@@ -69,49 +69,97 @@ def price_text(units: int, pair: Pair) -> str:
     return decimals.fmt(rescale(units, pair.price_scale, pair.pair_decimals), pair.pair_decimals)
 
 
-def read(text: str, pair: Pair, automatic: Sign) -> Written:
+def read(text: str, pair: Pair, automatic: Sign, unreadable: str = errors.INVALID_PRICE_ARGUMENT) -> Written:
     """Read a price.
 
     Args:
         text: as sent.
         pair: whose decimals it may have.
         automatic: what `#` stands for.
+        unreadable: the answer to a text that does not fit the grammar.
 
     Raises:
-        decimals.NotADecimal: it does not fit the grammar, or is a percentage finer than 0.0001 %.
-        decimals.TooManyDecimals: it is finer than the pair's prices.
-        OutOfRange: an absolute price that is not above 0, or any that is absurdly large.
+        KrakenError: it does not fit, is too fine, or not in range (kraken/30 §5.2).
     """
     if text[:1] not in ("+", "-", "#"):
-        return Written("", absolute(text, pair))
+        return Written("", absolute(text, pair, unreadable))
     sign = automatic if text[0] == "#" else "+" if text[0] == "+" else "-"
-    number, percent = text[1:].removesuffix("%"), text[-1] == "%"
-    if number[:1] in ("", "+", "-"):
-        raise decimals.NotADecimal(text)
-    places, scale = (PERCENT_PLACES, PERCENT_PLACES) if percent else (pair.pair_decimals, pair.price_scale)
-    try:
-        units = decimals.parse(number, places) * TEN_TO[scale - places]
-    except decimals.TooManyDecimals:
-        if percent:  # Of that, the refusal of a price would say something untrue.
-            raise decimals.NotADecimal(text) from None
-        raise
-    if units > PRICE_MAX * TEN_TO[scale]:
-        raise OutOfRange(text)
+    percent = text[-1] == "%"
+    units = _units(text[1:].removesuffix("%"), pair, unreadable, percent=percent)
+    if units > PRICE_MAX * TEN_TO[PERCENT_PLACES if percent else pair.price_scale]:
+        raise _out_of_range(text)
     return Written(sign, units, percent)
 
 
-def absolute(text: str, pair: Pair) -> int:
+def absolute(text: str, pair: Pair, unreadable: str = errors.INVALID_PRICE_ARGUMENT) -> int:
     """Read a price without a sign, in price units.
 
     Raises:
-        decimals.NotADecimal, decimals.TooManyDecimals, OutOfRange: as `read`.
+        KrakenError: as `read`.
     """
-    if text[:1] in ("", "+", "-"):
-        raise decimals.NotADecimal(text)
-    units = decimals.parse(text, pair.pair_decimals) * TEN_TO[pair.price_scale - pair.pair_decimals]
+    units = _units(text, pair, unreadable, percent=False)
     if not in_range(units, pair):
-        raise OutOfRange(text)
+        raise _out_of_range(text)
     return units
+
+
+def _units(number: str, pair: Pair, unreadable: str, *, percent: bool) -> int:
+    """A number without a sign: price units, or the millionths of a percentage."""
+    try:
+        if number[:1] in ("", "+", "-"):
+            raise decimals.NotADecimal
+        if percent:
+            return decimals.parse(number, PERCENT_PLACES)
+        return decimals.parse(number, pair.pair_decimals) * TEN_TO[pair.price_scale - pair.pair_decimals]
+    except (decimals.NotADecimal, decimals.TooManyDecimals) as error:
+        if isinstance(error, decimals.TooManyDecimals) and not percent:
+            name = getattr(pair, PRICE_ERROR_PAIR_NAME)
+            message = errors.too_many_price_decimals(name, pair.pair_decimals)
+            raise KrakenError(message, f"the price is {number[:40]}") from None
+        raise KrakenError(unreadable, f"{number[:40]!r} is no price") from None
+
+
+def _out_of_range(text: str) -> KrakenError:
+    reason = f"the price is {text[:40]}; it lies above 0 and at most at {PRICE_MAX}"
+    return KrakenError(errors.INVALID_PRICE, reason)
+
+
+def amended(text: str, pair: Pair) -> Written:
+    """A price of an amend: absolute, or a distance from the market's (kraken/30 §4.1).
+
+    Raises:
+        KrakenError: it is neither.
+    """
+    if text[:1] == "#":
+        raise KrakenError(errors.INVALID_PRICE_ARGUMENT, f"{text[:40]!r} is no price")
+    return read(text, pair, "")
+
+
+def distance(text: str, pair: Pair, refusal: str, *, signs: str) -> Written:
+    """A distance of a trailing order, which begins with one of `signs`.
+
+    Raises:
+        KrakenError: it is a price, or none at all.
+    """
+    if text[:1] not in signs:
+        raise KrakenError(refusal, f"{text[:40]!r}: of a trailing order it is a distance, such as +100 or +1%")
+    return read(text, pair, "")
+
+
+def at_market(written: Written, market: Market, signal: Signal = "last") -> int:
+    """The price that a written one means now, in price units.
+
+    Raises:
+        KrakenError: there is nothing to go by, or it would not lie in range.
+    """
+    if not written.relative:
+        return written.units
+    reference = market.reference(signal)
+    price = None if reference is None else written.at(reference, market.pair)
+    if price is None or not in_range(price, market.pair):
+        what = "the market has no price yet" if reference is None else f"it is {market.pair.price_text(reference)} now"
+        raise KrakenError(errors.INVALID_PRICE, f"the price is {written.text(market.pair)} of the market's: {what}")
+    return price
 
 
 def in_range(units: int, pair: Pair) -> bool:
