@@ -74,7 +74,8 @@ class Checks:
         """
         self._set_rates(order)
         wanted = self._closable(order) if order.leverage else order.vol - order.vol_exec
-        found = plan(order, order.market.book, self._worst_price(order), wanted)
+        bound = order.limit if order.limit is not None else self._protection(order)
+        found = plan(order, order.market.book, bound, wanted)
         if order.leverage:
             self._check_margin(order, found, wanted, instead_of)
         else:
@@ -95,10 +96,8 @@ class Checks:
         at = order.market.pair.price_text(best.price) if best else "the other side"
         return KrakenError(errors.POST_ONLY_ORDER, f"it would take at {at}", check="order")
 
-    def _worst_price(self, order: Order) -> int | None:
-        """The worst price that the order trades at: its limit, or for a market order the protection's bound."""
-        if order.limit is not None:
-            return order.limit
+    def _protection(self, order: Order) -> int | None:
+        """The worst price that a market order trades at (kraken/30 §8.4); None: any."""
         width = self._settings.market_price_protection
         best = order.market.book.best_opposite(order.side)
         if width == "off" or best is None or order.liquidation:

@@ -105,20 +105,21 @@ class Engine:
 
     def _open(self, order: Order) -> None:
         order.status = "open"
-        self._plan_expiry(order)
+        if order.expiretm:
+            self._plan_expiry(order)
         self.tell(order, "new")
 
     def _plan_expiry(self, order: Order) -> None:
         if order.timer is not None:
             order.timer.cancel()
-        if order.expiretm:
-            order.timer = self._clock.call_at(order.expiretm, partial(self._expire, order))
+        order.timer = self._clock.call_at(order.expiretm, partial(self._expire, order))
 
     def _start(self, order: Order) -> None:
         """A scheduled order's time has come. Where nobody trades, it waits until somebody does."""
         if not service.matches(self.status, order.market.pair):
             self._held_back.append(order)
-            self._plan_expiry(order)
+            if order.expiretm:
+                self._plan_expiry(order)
             return
         order.place = ""
         self._open(order)

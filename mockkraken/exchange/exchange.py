@@ -46,7 +46,7 @@ class Exchange:
 
     Attributes:
         accounts: all of them by name.
-        house: lends its orders to the simulated market makers, and pays no fees.
+        house: lends its orders to the simulated market makers, and to margin positions what they borrow; pays no fees.
         fees: collects what the others pay.
         markets: those that were looked at, by pair id.
         events: what happens, for those who listen.

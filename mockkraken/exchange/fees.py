@@ -44,6 +44,4 @@ def tier(ladder: Ladder, volume: int) -> int:
 
 def rate(ladder: Ladder, volume: int) -> int:
     """The rate of the tier that `volume` (USD units) reaches, in millionths of the cost."""
-    if not volume:
-        return ladder[0][1]
-    return ladder[tier(ladder, volume)][1]
+    return ladder[bisect_right(ladder, volume // _DOLLAR, key=_THRESHOLD) - 1][1]
