@@ -122,7 +122,7 @@ def read_order(
     if request.leverage or ordertype == "settle-position":
         order.leverage = _leverage(request.leverage, order)
         if order.leverage:
-            order.fee_in_base = False  # Margin trades pay in quote, on both sides [guess, kraken/30 §8.10].
+            order.fee_in_base = False  # Margin trades pay in quote, on both sides [guess, margin_fee_currency].
     if request.displayvol or ordertype == "iceberg":
         order.display = read_display(request.displayvol, order, order.vol)
     if request.close_ordertype or request.close_price or request.close_price2 or request.close:

@@ -23,7 +23,8 @@ from mockkraken.rest.rows import NO_PRICE, close_text, order_text, price_texts, 
 
 BATCH_MIN, BATCH_MAX = 2, 15  # [doc] orders, kraken/30 §3
 BATCH_REJECTION_SHAPE: Literal["rows", "top_level"] = "rows"
-"""How a batch with an invalid order is refused: row by row [obs], or as a whole with its first error [guess]."""
+"""How a batch with an invalid order is refused: row by row [obs], or as a whole with its first error
+[guess, batch_rejection_shape]."""
 
 TIMEOUT_MAX = 86_400  # [doc] seconds, kraken/30 §6.4
 
