@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mockkraken.settings import Settings
 
 OPEN_ORDERS_MAX: dict[Tier, int] = {"starter": 60, "intermediate": 80, "pro": 225}  # [doc] a pair, kraken/10 §4.4
-STOP_ENTRY_CHECK = "total"  # [guess] stop_entry_check, kraken/30 §5.4: what no balance could ever cover is refused; or "none"
+STOP_ENTRY_CHECK = "total"  # [guess] kraken/30 §5.4: what no balance could ever cover is refused; or "none"
 
 
 class Checks:
