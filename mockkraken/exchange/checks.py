@@ -176,7 +176,7 @@ class Checks:
         """Whether the account may open what the order does not close (kraken/30 §5.4, §8.9)."""
         closing = to_close(order)
         opening = wanted - closing
-        if opening <= 0 or order.liquidation:
+        if opening <= 0:
             return
         account, pair = order.account, order.market.pair
         if not account.margin:

@@ -213,7 +213,7 @@ class Engine:
             found = self._meet(order, found, now)
         if order.vol_exec == order.vol and (found.complete or order.budget is None):
             self.end(order, now, "closed", None)
-        elif order.reduce_only and (found.complete or not to_close(order)):
+        elif order.reduce_only and found.complete:
             self.end(order, now, "canceled", orders.POSITION_IS_CLOSED)
         elif found.met_self:
             self.end(order, now, "canceled", orders.CANNOT_TRADE_WITH_SELF)
@@ -251,8 +251,6 @@ class Engine:
             else:
                 return found
             left = order.remaining if not order.reduce_only else min(order.remaining, to_close(order))
-            if not left:
-                return found
             found = plan(order, order.market.book, found.bound, left)
 
     def meet(self, order: Order, found: Plan, now: int) -> None:

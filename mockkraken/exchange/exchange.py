@@ -401,7 +401,7 @@ class Exchange:
         if order := account.open.get(text):
             return [order]
         if ORDER_ID.fullmatch(text):
-            if any(text in other.orders or text in other.open for other in self.accounts.values()):
+            if any(text in other.orders for other in self.accounts.values()):
                 raise KrakenError(errors.UNKNOWN_ORDER, f"order {text} is not open on this account", check="order")
         elif (userref := intake.as_userref(text)) is not None:
             if found := [order for order in account.open.values() if order.userref == userref]:

@@ -250,7 +250,7 @@ def _read_close(request: OrderRequest, order: Order) -> Close:
     for written in (price, second):
         if written is not None and not written.percent and written.units % pair.tick:
             raise KrakenError(errors.TICK_SIZE_CHECK_FAILED, f"close price {written.text(pair)} is off the tick")
-    return Close(kind, price, second, "index" if request.trigger == "index" else "last")
+    return Close(kind, price, second)
 
 
 # Flags, times, margin

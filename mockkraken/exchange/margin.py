@@ -50,7 +50,7 @@ def order_price(order: Order) -> int | None:
 def unexecuted(order: Order, valuation: Valuation) -> int:
     """The value of what an open order has still to trade, cost units; without a price of its own, at the last one."""
     if order.budget is not None:
-        return max(order.budget - order.cost, 0)
+        return order.budget
     pair = order.market.pair
     price = order_price(order)
     if price is None:

@@ -55,7 +55,6 @@ def plan(order: Order, book: Book, bound: int | None, wanted: int) -> Plan:
         return Plan(bound)
     steps: list[tuple[Order, int]] = []
     account = order.account
-    own = set[int]()
     to_close: dict[str, int] = {}
     spendable = None if order.budget is None else order.budget - order.cost
     pair = order.market.pair
@@ -67,9 +66,8 @@ def plan(order: Order, book: Book, bound: int | None, wanted: int) -> Plan:
             left = spendable * pair.cost_divisor // level.price
         for resting, volume in level.offers():
             if resting.account is account and account.client and resting.sender_sub_id == order.sender_sub_id:
-                if order.stptype != "cancel-newest" and resting.seq not in own:
+                if order.stptype != "cancel-newest":
                     steps.append((resting, 0))
-                    own.add(resting.seq)
                 if order.stptype != "cancel-oldest":
                     return Plan(bound, steps, total, met_self=True)
                 continue

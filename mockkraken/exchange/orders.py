@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mockkraken.exchange.market import Market
     from mockkraken.exchange.prices import Written
     from mockkraken.exchange.trades import Execution
-    from mockkraken.exchange.triggers import Signal, Stop
+    from mockkraken.exchange.triggers import Stop
 
 Side = Literal["buy", "sell"]
 OrderType = Literal[
@@ -74,7 +74,6 @@ class Close(msgspec.Struct, frozen=True, eq=False):
     ordertype: OrderType
     price: Written
     price2: Written | None
-    signal: Signal = "last"
 
 
 AmendType = Literal["original", "user", "restated"]

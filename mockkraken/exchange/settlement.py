@@ -260,7 +260,7 @@ class Settlement:
         """
         quote = pair.quote
         fee = rescale(fee, pair.cost_decimals, quote.decimals)
-        have = max(account.available(quote.id), 0)
+        have = account.available(quote.id)
         paid = min(-net, have)  # Below zero: received.
         fee_paid = min(fee, have - paid)
         rows = [self.post(account, now, refid, type_, quote.id, -paid, fee_paid)]

@@ -46,7 +46,7 @@ def closing_order(trade: Trade) -> Order:
         return order
     order.stop = Stop(
         order=order,
-        signal=parent.stop.signal if parent.stop else terms.signal,
+        signal=parent.stop.signal if parent.stop else "last",
         rising=(order.side == "buy") != terms.ordertype.startswith("take-profit"),
         price=terms.price,
         limit=terms.price2,
