@@ -304,9 +304,9 @@ class Exchange:
         engine, now = self._engine, self._clock.now()
         service.check_account(account, order_action=True)
         order = self._to_amend(account, request.txid, request.cl_ord_id)
-        terms = amends.read_amend(request, order, self._settings, now)
         post = order.post or request.post_only
         service.check_change(self.status, order.market.pair, post, reduce_only=order.reduce_only)
+        terms = amends.read_amend(request, order, self._settings, now)
         amend_id = amends.apply(engine, order, terms, post=request.post_only, now=now)
         engine.settle(now)
         return amend_id

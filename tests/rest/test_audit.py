@@ -105,3 +105,9 @@ def test_a_relative_close_lies_where_an_order_may(kraken: Client, pit: Pit) -> N
     (child,) = kraken.call("OpenOrders")["open"].values()
     assert child["descr"]["order"] == "sell 0.10000000 XBTUSD @ limit +999999999999999.0000%"
     assert float(child["limitprice"]) == 10**15
+
+
+def test_the_state_of_the_market_comes_before_what_an_amend_asks(kraken: Client, pit: Pit) -> None:
+    txid = kraken.buy("0.1", "59000")
+    pit.status.set("cancel_only")
+    assert kraken.post("AmendOrder", txid=txid, limit_price="abc").refusal == "EService:Market in cancel_only mode"
