@@ -302,11 +302,11 @@ class Exchange:
             KrakenError: there is no such order, or it can't be changed like that. It stays as it was.
         """
         engine, now = self._engine, self._clock.now()
-        service.check_account(account, order_action=True)
         order = self._to_amend(account, request.txid, request.cl_ord_id)
         post = order.post or request.post_only
         service.check_change(self.status, order.market.pair, post, reduce_only=order.reduce_only)
         terms = amends.read_amend(request, order, self._settings, now)
+        service.check_account(account, order_action=True)
         amend_id = amends.apply(engine, order, terms, post=request.post_only, now=now)
         engine.settle(now)
         return amend_id
@@ -335,7 +335,6 @@ class Exchange:
             KrakenError: there is no such order, or no such new one. The old one stays as it was.
         """
         now = self._clock.now()
-        service.check_account(account, order_action=True)
         if not request.txid:
             raise KrakenError(errors.INVALID_ARGUMENTS, "txid is missing")
         try:
@@ -349,6 +348,7 @@ class Exchange:
         new = self.prepare(account, pair, amends.replacement(old, pair, request))
         amends.inherit(old, new)
         if not request.validate:
+            service.check_account(account, order_action=True)
             self._come_in(new, now, instead_of=old)
             self._engine.settle(now)
         return amends.Edited(old, new)

@@ -80,10 +80,10 @@ def check_cancel(system: SystemStatus, account: Account) -> None:
     Raises:
         KrakenError: they may not.
     """
-    if account.state != "ok":
-        check_account(account, order_action=True)
     if system == "maintenance":
         raise _refusal(system, "the exchange")
+    if account.state != "ok":
+        check_account(account, order_action=True)
 
 
 def matches(system: SystemStatus, pair: Pair) -> bool:
