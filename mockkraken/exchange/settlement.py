@@ -196,9 +196,7 @@ class Settlement:
         """Close the account's opposite positions, oldest first, and open one with what is left (kraken/30 §8.9)."""
         order, account = trade.order, trade.order.account
         pair, positions = order.market.pair, trade.order.account.positions
-        closing = 0
-        if positions.side_on(pair.id) not in (None, order.side):
-            closing = min(trade.vol, positions.volume_on(pair.id))
+        closing = min(trade.vol, positions.to_close(pair.id, order.side))
         cost, fee = _share(trade.cost, closing, trade.vol), _share(trade.fee, closing, trade.vol)
         rows: list[LedgerEntry] = []
         refid = trade.execution.id
