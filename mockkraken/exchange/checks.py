@@ -94,7 +94,8 @@ class Checks:
         """The refusal of a post-only order that meets another."""
         best = order.market.book.best_opposite(order.side)
         at = order.market.pair.price_text(best.price) if best else "the other side"
-        return KrakenError(errors.POST_ONLY_ORDER, f"it would take at {at}", check="order")
+        limit = order.market.pair.price_text(order.limit or 0)
+        return KrakenError(errors.POST_ONLY_ORDER, f"a {order.side} at {limit} would take at {at}", check="order")
 
     def _protection(self, order: Order) -> int | None:
         """The worst price that a market order trades at (kraken/30 §8.4); None: any."""

@@ -267,7 +267,7 @@ class Exchange:
         """Check what is left to check, and accept the order; the one that it replaces goes just before."""
         engine = self._engine
         if order.reduce_only and not order.leverage:
-            raise KrakenError(errors.REDUCE_ONLY_ON_SPOT, "reduce_only without leverage", check="order")
+            raise KrakenError(errors.REDUCE_ONLY_ON_SPOT, "reduce_only needs a leverage as well", check="order")
         if order.leverage and not order.vol:
             order.vol = to_close(order)
             if not order.vol:
@@ -319,7 +319,10 @@ class Exchange:
         else:
             order = account.open_by_cl_ord_id.get(intake.cl_ord_key(cl_ord_id or ""))
         if order is None:
-            raise KrakenError(errors.UNKNOWN_ORDER, f"no order {txid or cl_ord_id or ''!r:.60} is open", check="order")
+            gone = account.orders.get(txid or "")
+            how = f"it is {gone.status}" if gone else "the account has none of that id"
+            reason = f"no order {txid or cl_ord_id or ''!r:.60} is open" + (f": {how}" if txid else "")
+            raise KrakenError(errors.UNKNOWN_ORDER, reason, check="order")
         return order
 
     def amends_of(self, order: Order) -> list[orders.Amend]:
@@ -402,7 +405,8 @@ class Exchange:
             return [order]
         if ORDER_ID.fullmatch(text):
             if any(text in other.orders for other in self.accounts.values()):
-                raise KrakenError(errors.UNKNOWN_ORDER, f"order {text} is not open on this account", check="order")
+                how = f"is {gone.status}" if (gone := account.orders.get(text)) else "is another account's"
+                raise KrakenError(errors.UNKNOWN_ORDER, f"order {text} {how}, not open", check="order")
         elif (userref := intake.as_userref(text)) is not None:
             if found := [order for order in account.open.values() if order.userref == userref]:
                 return found

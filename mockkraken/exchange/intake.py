@@ -194,7 +194,7 @@ def _read_prices(order: Order, request: OrderRequest) -> None:
     """The prices of an order that has any: its limit, or its trigger and what comes after."""
     pair, ordertype, side = order.market.pair, order.ordertype, order.side
     if not request.price:
-        raise KrakenError(invalid_arguments("price"), f"a {ordertype} order needs a price")
+        raise KrakenError(invalid_arguments("price"), f"{ordertype} orders need a price")
     if ordertype in TRAILING and request.price[0] != "+":
         prices.read(request.price, pair, "")  # What is no price at all is refused as such.
         reason = f"price is {_shown(request.price)}; of a {ordertype} order it is a distance, such as +100 or +1%"
@@ -258,7 +258,8 @@ def _read_close(request: OrderRequest, order: Order) -> Close:
 
 def _read_flags(order: Order, flags: frozenset[str], margin: bool) -> None:
     if flags - _FLAGS or {"fcib", "fciq"} <= flags:
-        raise KrakenError(invalid_arguments("oflags"), f"oflags are {_shown(', '.join(sorted(flags)))}")
+        reason = f"oflags are {_shown(', '.join(sorted(flags)))}; it takes post, nompp, viqc, and one of fcib and fciq"
+        raise KrakenError(invalid_arguments("oflags"), reason)
     if "post" in flags and order.ordertype not in LIMITED:
         raise KrakenError(invalid_arguments("postonly"), f"a {order.ordertype} order can't be post-only")
     order.post, order.fee_in_base, order.nompp = "post" in flags, "fcib" in flags, "nompp" in flags
@@ -289,12 +290,14 @@ def _read_times(order: Order, request: OrderRequest, now: int) -> None:
     """Start and expiry; an expiry makes a good-till-cancelled order one till that date [guess]."""
     start = _moment(request.starttm, "starttm", now)
     if start and not now // clock.SECOND * clock.SECOND <= start <= now + START_MAX:
-        raise KrakenError(invalid_arguments("starttm"), f"starttm {_shown(request.starttm)} is past, or too far ahead")
+        reason = f"starttm {_shown(request.starttm)} is not 0 s to a month ahead: it is {now // clock.SECOND}"
+        raise KrakenError(invalid_arguments("starttm"), reason)
     order.starttm = start if start > now else 0
     order.expiretm = _moment(request.expiretm, "expiretm", now)
     if order.expiretm:
         if not max(now, order.starttm) + EXPIRE_MIN <= order.expiretm <= now + EXPIRE_MAX:
-            reason = f"expiretm {_shown(request.expiretm)} is not 5 s to a month ahead of its start"
+            span = "5 s after the start to a month ahead"
+            reason = f"expiretm {_shown(request.expiretm)} is not {span}: it is {now // clock.SECOND}"
             raise KrakenError(invalid_arguments("expiretm"), reason)
         if order.time_in_force == "gtc":
             order.time_in_force = "gtd"
@@ -342,7 +345,11 @@ def read_display(text: str | None, order: Order, volume: int) -> int:
         if not 0 < volume <= display * DISPLAY_PARTS or display > volume:
             raise decimals.NotADecimal
     except decimals.NotADecimal:
-        reason = f"the display volume is {_shown(text)}; an iceberg, and nothing else, shows 1/15 or more of its volume"
+        whole, least = (decimals.fmt(v, pair.lot_decimals) for v in (volume, -(-volume // DISPLAY_PARTS)))
+        takes = f"shows 1/15 of {whole} or more: {least} to all of it"
+        if order.ordertype != "iceberg":
+            takes = f"has one, not an order of type {order.ordertype}"
+        reason = f"the display volume is {_shown(text)}; an iceberg {takes}"
         raise KrakenError(invalid_arguments("display-volume"), reason) from None
     return display
 
