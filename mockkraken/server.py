@@ -194,6 +194,12 @@ class MockKraken:
         self.counters = CountersControl(self._perform)
         self.journal = JournalControl(self._perform)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        # `kraken.status = "maintenance"` would do nothing, and spoil the object for all that come after.
+        if not name.startswith("_") and name in self.__dict__:
+            raise AttributeError(f"{name} is not for assigning to: it has methods and items for that")
+        super().__setattr__(name, value)
+
     @property
     def url(self) -> str:
         """Where it serves REST and the control API: `http://127.0.0.1:PORT`."""

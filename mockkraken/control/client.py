@@ -22,6 +22,8 @@ class Perform(Protocol):
 class ClockControl:
     """The sandbox's clock. What moves it answers with its new state, as `state` does."""
 
+    __slots__ = ("_perform",)
+
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
 
@@ -71,6 +73,8 @@ class ClockControl:
 class SettingsControl(MutableMapping[str, Any]):
     """The settings by name. Deleting one puts it back to its default."""
 
+    __slots__ = ("_perform",)
+
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
 
@@ -108,6 +112,8 @@ class Balances(MutableMapping[str, str]):
 
     Assets may be named in any way, and amounts given as text or number; each change is an adjustment in the ledger.
     """
+
+    __slots__ = ("_account", "_perform")
 
     def __init__(self, perform: Perform, account: str) -> None:
         self._perform = perform
@@ -162,10 +168,16 @@ class Balances(MutableMapping[str, str]):
 class AccountHandle:
     """One account, by its name."""
 
+    __slots__ = ("_perform", "name")
+
     def __init__(self, perform: Perform, name: str) -> None:
         self._perform = perform
         self.name = name
-        self.balances = Balances(perform, name)
+
+    @property
+    def balances(self) -> Balances:
+        """What it has of each asset; `balances["ZUSD"] = "500"` sets one."""
+        return Balances(self._perform, self.name)
 
     def __repr__(self) -> str:
         return f"<account {self.name!r}>"
@@ -193,6 +205,8 @@ class AccountHandle:
 
 class AccountsControl:
     """The accounts: `accounts["main"]`."""
+
+    __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
@@ -232,6 +246,8 @@ class KeyHandle:
         api_key: the public key, for the API-Key header.
         api_secret: the secret, in base64.
     """
+
+    __slots__ = ("_perform", "api_key", "api_secret", "name")
 
     def __init__(self, perform: Perform, row: Mapping[str, Any]) -> None:
         self._perform = perform
@@ -286,6 +302,8 @@ class KeyHandle:
 
 class KeysControl:
     """The API keys: `keys["full"]`, by name or public key."""
+
+    __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
@@ -351,6 +369,8 @@ class RestCounters(MutableMapping[str, str]):
     Keys may be given by name or public key, and points as text or number, from 0 to what the account's tier allows.
     """
 
+    __slots__ = ("_perform",)
+
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
 
@@ -392,15 +412,17 @@ class RestCounters(MutableMapping[str, str]):
 
 
 class CountersControl:
-    """The rate counters. They count while the setting `rate_limits` is on.
+    """The rate counters. They count while the setting `rate_limits` is on."""
 
-    Attributes:
-        rest: the REST call counter of each key: `counters.rest["full"] = 19`.
-    """
+    __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
-        self.rest = RestCounters(perform)
+
+    @property
+    def rest(self) -> RestCounters:
+        """The REST call counter of each key; `counters.rest["full"] = 19` sets one."""
+        return RestCounters(self._perform)
 
     def state(self) -> dict[str, Any]:
         """The answer of `GET /mock/counters`: `rest` by key, `trading` (empty yet), and the `api_keys` by name."""

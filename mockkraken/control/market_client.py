@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class PairHandle:
     """One pair's market, `pairs["XBTUSD"]`. What moves it answers with its new state, as `state` does."""
 
+    __slots__ = ("_perform", "name")
+
     def __init__(self, perform: Perform, name: str) -> None:
         self._perform = perform
         self.name = name
@@ -121,6 +123,8 @@ class PairHandle:
 class PairsControl:
     """The pairs: `pairs["XBTUSD"]`, by any of their names."""
 
+    __slots__ = ("_perform",)
+
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
 
@@ -131,6 +135,8 @@ class PairsControl:
 
 class OrderHandle:
     """One client's order, `orders[txid]`."""
+
+    __slots__ = ("_perform", "txid")
 
     def __init__(self, perform: Perform, txid: str) -> None:
         self._perform = perform
@@ -158,6 +164,8 @@ class OrderHandle:
 class OrdersControl:
     """The clients' orders: `orders[txid]`."""
 
+    __slots__ = ("_perform",)
+
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
 
@@ -168,6 +176,8 @@ class OrdersControl:
 
 class StatusControl:
     """The states of the exchange and of its pairs."""
+
+    __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
         self._perform = perform

@@ -195,3 +195,21 @@ def test_a_number_without_end_is_refused_like_any_other(kraken: MockKraken) -> N
     ):
         with pytest.raises(ControlError, match="too many digits"):
             call()
+
+
+def test_what_is_assigned_to_no_purpose_is_refused(kraken: MockKraken) -> None:
+    """Nothing would happen, and on an object that other tests share it would stay."""
+    for assign in (
+        lambda: setattr(kraken, "status", "maintenance"),
+        lambda: setattr(kraken.accounts["main"], "balances", {"ZUSD": "1"}),
+        lambda: setattr(kraken.accounts["main"], "tier", "starter"),
+        lambda: setattr(kraken.pairs["XBTUSD"], "index", "60000"),
+        lambda: setattr(kraken.settings, "dialect", "observed"),
+        lambda: setattr(kraken.clock, "now", 0),
+        lambda: setattr(kraken.keys["full"], "nonce", 5),
+        lambda: setattr(kraken.counters, "rest", {}),
+    ):
+        with pytest.raises(AttributeError):
+            assign()
+    kraken.status.set("cancel_only")
+    assert kraken.status.get() == "cancel_only"
