@@ -173,4 +173,16 @@ def _convert(name: str, value: object) -> Any:
     try:
         return msgspec.convert(value, _TYPES[name], strict=False)
     except msgspec.ValidationError as error:
-        raise SettingError(name, f"{name} does not take {value!r}: {error}") from error
+        takes = _takes(name)
+        why = f"it takes {takes}" if takes else str(error)
+        raise SettingError(name, f"{name} does not take {value!r}: {why}") from error
+
+
+def _takes(name: str) -> str:
+    """What a setting takes, in words; empty: its type says it."""
+    about = msgspec.inspect.type_info(_TYPES[name])
+    extra = None
+    if isinstance(about, msgspec.inspect.Metadata):
+        extra, about = about.extra, about.type
+    takes = (extra or {}).get("takes") or (about.values if isinstance(about, msgspec.inspect.LiteralType) else "")
+    return takes if isinstance(takes, str) else ", ".join(map(str, takes))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -192,11 +193,22 @@ def read(type_: type[Body], body: object, *, texts: bool = False) -> Body:
         try:
             values[name] = msgspec.convert(value, fields[name].type, strict=not texts)
         except msgspec.ValidationError as error:
-            raise invalid(name, f"{name} does not take that: {error}") from error
+            choices = ", ".join(_choices(fields[name].type))
+            raise invalid(name, f"{name} does not take that: {f'it takes {choices}' if choices else error}") from error
     for name, field in fields.items():
         if field.required and name not in values:
             raise invalid(name, f"{name} is missing")
     return type_(**values)
+
+
+def _choices(type_: Any) -> list[str]:
+    """The values among which a member chooses, as JSON; empty unless its type says them all."""
+    parts = [part for part in get_args(type_) or (type_,) if part not in (UnsetType, NoneType)]
+    if get_origin(type_) is Literal:
+        parts = [type_]
+    if not all(get_origin(part) is Literal for part in parts):
+        return []
+    return [msgspec.json.encode(value).decode() for part in parts for value in get_args(part)]
 
 
 def mapping(body: object) -> Mapping[str, Any]:

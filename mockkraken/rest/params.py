@@ -23,6 +23,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _TRUE, _FALSE = frozenset(("true", "1", "yes")), frozenset(("false", "0", "no", ""))
 _INT_DIGITS = 18
+_LIST_OF_OBJECTS = "it takes a list of objects, in JSON, or in a form as name[0][member]"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,2}")  # of an object in a list; higher ones are nobody's
 
 
@@ -171,7 +172,7 @@ def _objects(wire: str, fields: Fields) -> list[Fields]:
         # `[close][price]`, and `[close[price]]` of an object with a flat key, are both `close[price]`.
         outside, *parts = rest.replace("]", "").split("[")
         if not _INDEX.fullmatch(index) or outside or (text and not parts):
-            raise KrakenError(errors.INVALID_ARGUMENTS, f"{key[:40]} is no member of a list of objects")
+            raise KrakenError(errors.INVALID_ARGUMENTS, f"{key[:40]}: {_LIST_OF_OBJECTS}")
         member = found.setdefault(int(index), {})
         if parts:
             member[parts[0] + "".join(f"[{part}]" for part in parts[1:])] = text

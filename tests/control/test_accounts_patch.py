@@ -98,3 +98,15 @@ def test_from_python(kraken):
     with pytest.raises(ControlError) as refused:
         kraken.accounts["fees"].patch(margin=True)
     assert refused.value.status == 409
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/accounts/main", {"tier": "gold"}, 'tier does not take that: it takes "starter", "intermediate", "pro"'),
+        ("/settings", {"market_price_protection": "x"}, "it takes a percentage, or `off`"),
+        ("/settings", {"triggered_at_entry": "x"}, "it takes cancel, fire"),
+    ],
+)
+def test_a_wrong_value_is_told_what_the_right_ones_are(browser, path, body, message):
+    assert message in browser.mock("PATCH", path, body).json["error"]["message"]
