@@ -12,6 +12,7 @@ import msgspec
 
 from mockkraken import decimals
 from mockkraken.catalog import assets, records
+from mockkraken.decimals import TEN_TO
 
 if TYPE_CHECKING:
     from mockkraken.catalog.assets import Asset
@@ -94,6 +95,10 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True, gc=False, eq=False):
     def cost(self, price: int, volume: int) -> int:
         """Price units times lot units, in cost units, half up."""
         return decimals.half_up(price * volume, self.cost_divisor)
+
+    def average_price(self, cost: int, volume: int, places: int) -> int:
+        """Cost units over lot units, in units of 10**-places of the quote, half up."""
+        return decimals.half_up(cost * TEN_TO[self.lot_decimals + places], volume * TEN_TO[self.cost_decimals])
 
 
 # One derivation serves all sandboxes; bounded, because each change of a pair makes a new record.

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mockkraken import decimals, errors
+from mockkraken.catalog.records import PERCENT_PLACES, RATE_ONE
 from mockkraken.decimals import rescale
 from mockkraken.errors import KrakenError
 from mockkraken.exchange import fees, margin
 from mockkraken.exchange.matching import Plan, plan
-from mockkraken.exchange.orders import RATE_ONE, Order, fee_on
+from mockkraken.exchange.orders import Order, fee_on
 
 if TYPE_CHECKING:
-    from mockkraken.catalog import Catalog, Pair
+    from mockkraken.catalog import Asset, Catalog, Pair
     from mockkraken.clock import Clock
     from mockkraken.exchange.accounts import Account, Tier
     from mockkraken.exchange.market import Market
@@ -103,7 +104,7 @@ class Checks:
         best = order.market.book.best_opposite(order.side)
         if width == "off" or best is None or order.liquidation:
             return None
-        percent = decimals.parse(width, 4)
+        percent = decimals.parse(width, PERCENT_PLACES)
         sign = 1 if order.side == "buy" else -1
         return best.price + sign * (best.price * percent // RATE_ONE)
 
@@ -117,18 +118,8 @@ class Checks:
             needed = rescale(order.budget + fee, pair.cost_decimals, pair.quote.decimals)
         else:
             needed = self._cost_of(found, order)
-        self._check_available(order, needed, instead_of.hold if instead_of else 0)
+        _check_available(order.account, order.hold_asset, needed, instead_of.hold if instead_of else 0)
         return needed if order.limit is not None else 0
-
-    @staticmethod
-    def _check_available(order: Order, needed: int, freed: int) -> None:
-        """Whether what is available, and `freed`, covers what an order needs."""
-        asset = order.hold_asset
-        available = order.account.available(asset.id) + freed
-        if needed > available:
-            texts = [decimals.fmt(units, asset.decimals) for units in (needed, available)]
-            reason = f"it takes {texts[0]} {asset.id}, and {texts[1]} is available"
-            raise KrakenError(errors.INSUFFICIENT_FUNDS, reason, check="order")
 
     @staticmethod
     def _cost_of(found: Plan, order: Order) -> int:
@@ -153,11 +144,11 @@ class Checks:
         self._set_rates(order)
         needed = _from_now(order).needed(order.remaining)
         if self._settings.stops_hold_funds:
-            self._check_available(order, needed, instead_of.hold if instead_of else 0)
+            _check_available(order.account, order.hold_asset, needed, instead_of.hold if instead_of else 0)
             order.hold = needed
         else:
             if STOP_ENTRY_CHECK == "total":
-                self._check_available(order, needed, order.account.held[order.hold_asset.id])
+                _check_available(order.account, order.hold_asset, needed, order.account.held[order.hold_asset.id])
             order.hold = 0
 
     # Margin
@@ -227,11 +218,7 @@ class Checks:
         else:
             cost = positions.released(pair.id, volume)
             asset, needed = pair.quote, rescale(cost, pair.cost_decimals, pair.quote.decimals)
-        available = order.account.available(asset.id)
-        if needed > available:
-            texts = [decimals.fmt(units, asset.decimals) for units in (needed, available)]
-            reason = f"it takes {texts[0]} {asset.id}, and {texts[1]} is available"
-            raise KrakenError(errors.INSUFFICIENT_FUNDS, reason, check="order")
+        _check_available(order.account, asset, needed)
 
 
 def _from_now(order: Order) -> Order:
@@ -242,6 +229,15 @@ def _from_now(order: Order) -> Order:
     reference = order.market.reference(stop.signal) or 0
     waiting = msgspec.structs.replace(stop, reached=reference, tick=order.market.pair.tick)
     return msgspec.structs.replace(order, stop=waiting)
+
+
+def _check_available(account: Account, asset: Asset, needed: int, freed: int = 0) -> None:
+    """Whether what is available of an asset, and `freed`, covers what an order needs."""
+    available = account.available(asset.id) + freed
+    if needed > available:
+        texts = [decimals.fmt(units, asset.decimals) for units in (needed, available)]
+        reason = f"it takes {texts[0]} {asset.id}, and {texts[1]} is available"
+        raise KrakenError(errors.INSUFFICIENT_FUNDS, reason, check="order")
 
 
 def to_close(order: Order) -> int:

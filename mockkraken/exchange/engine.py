@@ -13,7 +13,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from mockkraken import decimals, errors
+from mockkraken import errors
 from mockkraken.decimals import rescale
 from mockkraken.errors import KrakenError
 from mockkraken.exchange import fees, intake, orders, service
@@ -437,7 +437,7 @@ class Engine:
         pair = order.market.pair
         volume = min(order.vol, to_close(order))
         cost = order.account.positions.released(pair.id, volume)
-        price = decimals.half_up(cost * pair.cost_divisor, volume)
+        price = pair.average_price(cost, volume, pair.price_scale)
         trade = Trade(
             self._ids.trade(), next(self._seq), now, order, price, volume, cost, 0, False, 0, Execution(order, [])
         )
@@ -457,12 +457,12 @@ class Engine:
         """
         self._uncovered = False
         for position in self._lending.uncovered():
-            if self._closable(position) and self._liquidate(position, now):
+            if self._has_counterparty(position) and self._liquidate(position, now):
                 return True
             self._uncovered = True
         return False
 
-    def _closable(self, position: Position) -> bool:
+    def _has_counterparty(self, position: Position) -> bool:
         """Whether there is anybody now who would trade with the order that closes a position."""
         market = position.market
         offers = market.book.best_opposite(orders.opposite(position.side))

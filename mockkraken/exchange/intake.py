@@ -30,6 +30,7 @@ from mockkraken.exchange.orders import (
     Side,
     TimeInForce,
     opposite,
+    rises,
 )
 from mockkraken.exchange.prices import Written
 from mockkraken.exchange.service import SystemStatus
@@ -208,7 +209,7 @@ def _read_prices(order: Order, request: OrderRequest) -> None:
     signal: Signal = "index" if request.trigger == "index" else "last"
     if ordertype in TRAILING and (not price.units or order.market.reference(signal) is None):
         raise KrakenError(errors.INVALID_PRICE, "a trailing order needs a distance above 0, and a market with a price")
-    rising = (side == "buy") != ordertype.startswith("take-profit")
+    rising = rises(ordertype, side)
     level = None if ordertype in TRAILING else prices.at_market(price, order.market, signal)
     limit = _secondary_price(request.price2, order) if ordertype in TWO_PRICED else None
     order.stop = Stop(order=order, signal=signal, rising=rising, price=price, limit=limit, fixed=level)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from mockkraken.catalog.records import RATE_ONE
 from mockkraken.decimals import half_up, rescale
 from mockkraken.exchange.prices import nearest
 from mockkraken.ids import derived
@@ -63,9 +64,6 @@ INSUFFICIENT_FUNDS = "Insufficient funds"  # [guess] when it was triggered, or i
 INSUFFICIENT_MARGIN = "Insufficient margin"  # [guess] likewise
 POSITION_IS_CLOSED = "Reduce only:Position is closed"  # [inf]
 LIQUIDATION = "Liquidation"  # [guess]
-
-# Fee rates are millionths of the cost.
-RATE_ONE = 1_000_000
 
 
 class Close(msgspec.Struct, frozen=True, eq=False):
@@ -257,6 +255,11 @@ def terms_of(
 def opposite(side: Side) -> Side:
     """The other side."""
     return "sell" if side == "buy" else "buy"
+
+
+def rises(ordertype: OrderType, side: Side) -> bool:
+    """Whether a triggered order fires when the price has risen to its level; else when it has fallen there."""
+    return (side == "buy") != ordertype.startswith("take-profit")
 
 
 def fee_on(cost: int, rate: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mockkraken import decimals, errors
+from mockkraken.catalog.records import PERCENT_PLACES, RATE_ONE
 from mockkraken.decimals import TEN_TO, rescale
 from mockkraken.errors import KrakenError
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 PRICE_MAX = 10**15  # [guess] quote units; above is EOrder:Invalid price
 PRICE_ERROR_PAIR_NAME: Literal["wsname", "display"] = "wsname"  # [guess] kraken/30 §5.2: XBT/USD, or BTC/USD
-PERCENT_PLACES = 4  # of a percentage: its units are millionths
-_PERCENT_ONE = 1_000_000
 
 Sign = Literal["", "+", "-"]
 
@@ -53,9 +52,9 @@ class Written(NamedTuple):
         if not self.percent:
             return reference + self.units if self.sign == "+" else reference - self.units
         # In millionths of a price unit: nothing is lost before the one cut.
-        factor = _PERCENT_ONE + (self.units if self.sign == "+" else -self.units)
+        factor = RATE_ONE + (self.units if self.sign == "+" else -self.units)
         step = max(pair.tick, TEN_TO[pair.price_scale - pair.pair_decimals])
-        return reference * factor // (_PERCENT_ONE * step) * step
+        return reference * factor // (RATE_ONE * step) * step
 
     def text(self, pair: Pair) -> str:
         """As orders show it: prices and distances with the pair's decimals, percentages with four (kraken/30 §2.2)."""

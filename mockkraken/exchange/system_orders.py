@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mockkraken.exchange.orders import LIMITED, TRAILING, Order, opposite
+from mockkraken.exchange.orders import LIMITED, TRAILING, Order, opposite, rises
 from mockkraken.exchange.prices import nearest
 from mockkraken.exchange.triggers import Stop
 
@@ -47,7 +47,7 @@ def closing_order(trade: Trade) -> Order:
     order.stop = Stop(
         order=order,
         signal=parent.stop.signal if parent.stop else "last",
-        rising=(order.side == "buy") != terms.ordertype.startswith("take-profit"),
+        rising=rises(terms.ordertype, order.side),
         price=terms.price,
         limit=terms.price2,
         fixed=price,

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from sortedcontainers import SortedDict, SortedList
 
+from mockkraken.catalog.records import RATE_ONE
+
 if TYPE_CHECKING:
     from mockkraken.exchange.orders import Order
     from mockkraken.exchange.prices import Written
 
 Signal = Literal["last", "index"]
 """The price that a stop looks at: of the last trade, or the index."""
-
-_WHOLE = 1_000_000  # 100 %, in the units of a percentage
 
 
 class Stop(msgspec.Struct, eq=False, kw_only=True):
@@ -82,7 +82,7 @@ class Stop(msgspec.Struct, eq=False, kw_only=True):
             return 0
         high = -extreme if self.rising else extreme
         exact, step = _exact(high, self.price.units, self.price.percent), self.increment
-        level = min(high, -(-exact // (step * _WHOLE)) * step)
+        level = min(high, -(-exact // (step * RATE_ONE)) * step)
         return -level if self.rising else max(0, level)
 
     def would_fire(self, price: int) -> bool:
@@ -238,7 +238,7 @@ class _Trailing:
     def fire(self, price: int) -> list[Stop]:
         self._raise(price)
         # A level rounded up to the tick is at or above the price if, exact, it is above the tick below the price.
-        below = (-(-price // self.tick) - 1) * self.tick * _WHOLE
+        below = (-(-price // self.tick) - 1) * self.tick * RATE_ONE
         fired = []
         while self.tops and self.tops[-1][0] > below:
             group = self.groups[self.tops[-1][1]]
@@ -282,7 +282,7 @@ class _Trailing:
 
 def _exact(high: int, distance: int, percent: bool) -> int:
     """The level at a distance below an extreme, in millionths of a price unit: nothing is rounded."""
-    return high * _WHOLE - (abs(high) * distance if percent else distance * _WHOLE)
+    return high * RATE_ONE - (abs(high) * distance if percent else distance * RATE_ONE)
 
 
 def _leave(stop: Stop) -> None:

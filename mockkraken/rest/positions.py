@@ -14,7 +14,7 @@ from mockkraken.gate.permissions import all_of
 from mockkraken.rest.endpoint import Caller, Private, Venue
 
 if TYPE_CHECKING:
-    from mockkraken.catalog import Asset, Pair
+    from mockkraken.catalog import Asset
     from mockkraken.exchange.positions import Position
     from mockkraken.exchange.trades import Trade
     from mockkraken.exchange.valuation import Valuation
@@ -146,7 +146,7 @@ def position_fields(fills: Sequence[Trade], *, trades: bool, consolidated: bool 
         return row
     pair, digits = positions[0].market.pair, positions[0].market.pair.cost_decimals
     vol, cost = sum(closing.vol for closing in closings), sum(closing.cost for closing in closings)
-    row["cprice"] = fmt(_average_price(cost, vol, pair), digits)
+    row["cprice"] = fmt(pair.average_price(cost, vol, digits), digits)
     row["ccost"] = fmt(cost, digits)
     row["cfee"] = fmt(sum(closing.fee for closing in closings), digits)
     row["cvol"] = fmt(vol, pair.lot_decimals)
@@ -159,11 +159,6 @@ def position_fields(fills: Sequence[Trade], *, trades: bool, consolidated: bool 
             dict.fromkeys(trade.execution.id if consolidated else trade.id for trade in closing_trades)
         )
     return row
-
-
-def _average_price(cost: int, vol: int, pair: Pair) -> int:
-    """Cost over volume, half up, at the pair's cost_decimals."""
-    return half_up(cost * TEN_TO[pair.lot_decimals], vol)
 
 
 ENDPOINTS = (

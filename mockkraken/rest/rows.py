@@ -7,7 +7,7 @@ from typing import Any
 
 from mockkraken.catalog import Asset, Pair
 from mockkraken.clock import SECOND, unix_seconds
-from mockkraken.decimals import fmt, half_up, rescale
+from mockkraken.decimals import fmt, rescale
 from mockkraken.exchange.ledger import LedgerEntry
 from mockkraken.exchange.margin import opening_margin
 from mockkraken.exchange.orders import LIMITED, TRAILING, TRIGGERED, TWO_PRICED, Amend, Close, Order, OrderType
@@ -112,7 +112,7 @@ def order_row(order: Order, *, trades: bool, consolidated: bool = True, reason: 
     row["cost"] = fmt(order.cost, pair.cost_decimals)
     row["fee"] = fmt(order.fee, pair.cost_decimals)
     row["price"] = (
-        fmt(average_price(order.cost, order.vol_exec, pair, pair.pair_decimals), pair.pair_decimals)
+        fmt(pair.average_price(order.cost, order.vol_exec, pair.pair_decimals), pair.pair_decimals)
         if order.vol_exec
         else pair.price_text(0)
     )
@@ -217,11 +217,6 @@ def amend_row(amend: Amend, pair: Pair) -> dict[str, Any]:
     return row
 
 
-def average_price(cost: int, volume: int, pair: Pair, places: int) -> int:
-    """Cost over volume, half up, in units of 10**-places."""
-    return half_up(cost * 10 ** (pair.lot_decimals + places), volume * 10**pair.cost_decimals)
-
-
 def trade_row(
     fills: Sequence[Trade], *, ledgers: bool, trades: bool = False, consolidated: bool = True
 ) -> dict[str, Any]:
@@ -241,7 +236,7 @@ def trade_row(
     if len(fills) == 1:
         price = rescale(first.price, pair.price_scale, digits)
     else:
-        price = average_price(cost, volume, pair, digits)
+        price = pair.average_price(cost, volume, digits)
     margin = sum(opening_margin(t.cost, order.leverage) for t in fills) if order.leverage else 0
     row: dict[str, Any] = {
         "ordertxid": order.txid,
