@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
+from mockkraken.counters import POINT, Counter, Limit
 from mockkraken.exchange.fees import RollingVolume
 from mockkraken.exchange.positions import Positions
 
@@ -21,6 +22,13 @@ Role = Literal["client", "house", "fees"]
 Tier = Literal["starter", "intermediate", "pro"]
 State = Literal["ok", "unconfirmed", "disabled", "locked"]
 """Whether an account may act at all; what the others refuse stands in service.check_account."""
+
+TRADING_LIMITS: dict[Tier, Limit] = {
+    "starter": Limit(60 * POINT, 100),
+    "intermediate": Limit(125 * POINT, 234),
+    "pro": Limit(180 * POINT, 375),
+}
+"""The threshold and the decay of its trading counters by its tier [doc, kraken/10 §4.4]."""
 
 
 class Account:
@@ -49,10 +57,18 @@ class Account:
         self.positions = Positions()
         self.margin_called = False
         self.dead_man: Timer | None = None
+        # Its trading counters by pair id: of each pair that it has acted on.
+        self.trading: dict[str, Counter] = {}
         self.closed: list[Order] = []
         self.trades: dict[str, Trade] = {}
         self.executions: list[Execution] = []
         self.ledger: dict[str, LedgerEntry] = {}
+
+    def change_tier(self, tier: Tier, now: int) -> None:
+        """Give it another tier; until now its trading counters fell at the old one's pace."""
+        for counter in self.trading.values():
+            counter.move(TRADING_LIMITS[self.tier], TRADING_LIMITS[tier], now)
+        self.tier = tier
 
     def balance(self, asset: str) -> int:
         return self.balances.get(asset, 0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mockkraken import clock, decimals, errors
 from mockkraken.errors import KrakenError
-from mockkraken.exchange import amends, intake, orders, service
+from mockkraken.exchange import amends, intake, orders, service, trading_limits
 from mockkraken.exchange.accounts import Account
 from mockkraken.exchange.checks import Checks, to_close
 from mockkraken.exchange.engine import Engine
@@ -22,6 +22,7 @@ from mockkraken.exchange.market import Market
 from mockkraken.exchange.matching import Plan, plan
 from mockkraken.exchange.orders import Order, Side
 from mockkraken.exchange.settlement import Settlement
+from mockkraken.exchange.trading_limits import TradingLimits
 from mockkraken.exchange.valuation import Valuation
 from mockkraken.ids import ORDER_ID
 
@@ -51,6 +52,7 @@ class Exchange:
         markets: those that were looked at, by pair id.
         events: what happens, for those who listen.
         valuation: what assets are worth in each other.
+        limits: what order actions cost. What they cost at once is for `limits.receive`, before the command.
     """
 
     def __init__(self, clock: Clock, settings: Settings, catalog: Catalog, ids: Ids) -> None:
@@ -60,6 +62,7 @@ class Exchange:
         self.house = Account("house", role="house", margin=False)
         self.fees = Account("fees", role="fees", margin=False)
         self.accounts: dict[str, Account] = {account.name: account for account in (self.house, self.fees)}
+        self.limits = TradingLimits(clock, settings)
         self._clock = clock
         self._settings = settings
         self._ids = ids
@@ -307,8 +310,12 @@ class Exchange:
         service.check_change(self.status, order.market.pair, post, reduce_only=order.reduce_only)
         terms = amends.read_amend(request, order, self._settings, now)
         service.check_account(account, order_action=True)
+        since = trading_limits.touched(order)
+        # To want no more than is executed is to cancel the rest [doc, kraken/30 §4.1].
+        cancels = order.vol_exec and terms.vol <= order.vol_exec
         amend_id = amends.apply(engine, order, terms, post=request.post_only, now=now)
         engine.settle(now)
+        self.limits.penalize(order, trading_limits.CANCEL if cancels else trading_limits.AMEND, since)
         return amend_id
 
     def _to_amend(self, account: Account, txid: str | None, cl_ord_id: str | None) -> Order:
@@ -354,6 +361,7 @@ class Exchange:
             service.check_account(account, order_action=True)
             self._come_in(new, now, instead_of=old)
             self._engine.settle(now)
+            self.limits.penalize(old, trading_limits.EDIT, trading_limits.touched(old))
         return amends.Edited(old, new)
 
     def cancel(self, found: Iterable[Order], reason: str = orders.USER_REQUESTED) -> int:
@@ -364,6 +372,14 @@ class Exchange:
             self._engine.withdraw(order, now, reason)
             count += 1
         self._engine.settle(now)
+        return count
+
+    def _cancel_for_owner(self, found: Iterable[Order]) -> int:
+        """Cancel open orders because their owner said so, which costs by their age; how many."""
+        chosen = list(found)
+        count = self.cancel(chosen)
+        for order in chosen:
+            self.limits.penalize(order, trading_limits.CANCEL, trading_limits.touched(order))
         return count
 
     def cancel_order(self, account: Account, *, txid: str | None = None, cl_ord_id: str | None = None) -> int:
@@ -378,7 +394,7 @@ class Exchange:
         if txid is None and cl_ord_id is None:
             raise KrakenError(errors.INVALID_ARGUMENTS, "neither txid nor cl_ord_id is given")
         if txid is not None and cl_ord_id is None and (order := account.open.get(txid)):
-            return self.cancel([order])
+            return self._cancel_for_owner([order])
         found: dict[str, Order] = {}
         if cl_ord_id is not None:
             if order := account.open_by_cl_ord_id.get(intake.cl_ord_key(cl_ord_id)):
@@ -397,7 +413,7 @@ class Exchange:
                 refused = refused or error
         if refused and not found:
             raise refused
-        return self.cancel(found.values())
+        return self._cancel_for_owner(found.values())
 
     def _named(self, account: Account, text: str) -> list[Order]:
         """The open orders that a txid or a userref names."""
@@ -435,12 +451,12 @@ class Exchange:
         for text in cl_ord_ids:
             if order := account.open_by_cl_ord_id.get(intake.cl_ord_key(text)):
                 found[order.txid] = order
-        return self.cancel(found.values())
+        return self._cancel_for_owner(found.values())
 
     def cancel_all(self, account: Account) -> int:
         """Cancel every open order of the account, those that wait for a trigger or a time too; how many there were."""
         service.check_cancel(self.status, account)
-        return self.cancel(account.open.values())
+        return self._cancel_for_owner(account.open.values())
 
     def cancel_all_after(self, account: Account, timeout: int) -> int | None:
         """Cancel everything in `timeout` seconds unless called again before; 0 takes it back (kraken/30 §6.4).

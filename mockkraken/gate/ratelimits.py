@@ -1,69 +1,33 @@
-"""The REST call counter of each key: what calls cost, and how fast that is forgotten (kraken/10 §4.1).
-
-A counter is a whole number of units so fine that nothing is ever rounded: 10**11 a point, that is hundredths of a point
-times nanoseconds. A decay of 0.33 points a second takes 33 of them away each nanosecond.
-"""
+"""The limits on calls: the counter of each key (kraken/10 §4.1), and that of public calls by address (§4.3)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from mockkraken import decimals, errors
-from mockkraken.clock import SECOND
+from mockkraken import errors
+from mockkraken.counters import POINT, Counter, Limit, shown
 from mockkraken.errors import KrakenError
 
 if TYPE_CHECKING:
     from mockkraken.exchange.accounts import Tier
 
-PLACES = 11
-"""A counter's decimals: it counts units of 10**-11 points."""
-
-POINT = 100 * SECOND
-
 # Whether a call that this counter refuses adds its cost too; the counter stops at the tier's maximum.
 REFUSED_CALLS_COUNT = True  # [doc] that they count, [guess] how far: kraken/10 §4.1, rate_rejected_calls_count
 
-
-class CallLimit(NamedTuple):
-    """How far a tier lets the counter rise (units), and how fast it falls (units a ns: hundredths a second)."""
-
-    max: int
-    decay: int
-
-
-TIERS: dict[Tier, CallLimit] = {
-    "starter": CallLimit(15 * POINT, 33),
-    "intermediate": CallLimit(20 * POINT, 50),
-    "pro": CallLimit(20 * POINT, 100),
+TIERS: dict[Tier, Limit] = {
+    "starter": Limit(15 * POINT, 33),
+    "intermediate": Limit(20 * POINT, 50),
+    "pro": Limit(20 * POINT, 100),
 }
-"""The limit by the account's tier."""
+"""The limit on a key's calls by the account's tier."""
+
+PUBLIC = Limit(10 * POINT, 100)  # [guess] kraken/10 §4.3: ten at once, and from then on one a second
+
+BUCKETS = 10_000  # kept at most: whoever comes from many addresses must not fill the memory
 
 
-class CallCounter(msgspec.Struct):
-    """One key's counter. It falls all the time, but only when somebody looks is that worked out.
-
-    Attributes:
-        units: where it stood at `since`.
-        since: when that was (ns).
-    """
-
-    units: int = 0
-    since: int = 0
-
-    def settle(self, tier: Tier, now: int) -> int:
-        """Let it fall until now, at the pace of that tier; the units that are left."""
-        limit = TIERS[tier]
-        left = self.units - limit.decay * (now - self.since)
-        # A lower tier may have come meanwhile: no counter stands above its maximum.
-        self.units = left = min(left, limit.max) if left > 0 else 0
-        self.since = now
-        return left
-
-    def place(self, units: int, now: int) -> None:
-        """Put it there."""
-        self.units, self.since = units, now
+class CallCounter(Counter):
+    """One key's REST call counter."""
 
     def charge(self, cost: int, tier: Tier, now: int) -> None:
         """Add a call's cost in points.
@@ -71,7 +35,7 @@ class CallCounter(msgspec.Struct):
         Raises:
             KrakenError: that would be more than the tier's maximum.
         """
-        before = self.settle(tier, now)
+        before = self.settle(TIERS[tier], now)
         after = before + cost * POINT
         if after <= TIERS[tier].max:
             self.units = after
@@ -82,16 +46,54 @@ class CallCounter(msgspec.Struct):
 
     def _why(self, before: int, cost: int, tier: Tier) -> str:
         limit = TIERS[tier]
-        # Rounded up: a nanosecond earlier it would be refused.
-        wait = -((limit.max - self.units - cost * POINT) // limit.decay)
         return (
             f"the key's REST call counter at {shown(before)} and the cost {cost} of this call make more than "
             f"{shown(limit.max)}, the maximum of tier {tier}; with this refusal it stands at {shown(self.units)} and "
-            f"falls by {decimals.shortest(limit.decay, 2)} a second, so this call passes in "
-            f"{decimals.shortest(wait, 9)} seconds"
+            f"falls by {limit.pace} a second, so this call passes in {self.wait(limit.max - cost * POINT, limit)} "
+            f"seconds"
         )
 
 
-def shown(units: int) -> str:
-    """A counter in points, exactly: `14.67`."""
-    return decimals.shortest(units, PLACES)
+class PublicCalls:
+    """Counts public calls by address and method; those of one pair by that pair, too. A refused call adds nothing."""
+
+    def __init__(self) -> None:
+        # In the order of their last use.
+        self._counters: dict[tuple[str, str, str | None], Counter] = {}
+
+    def charge(self, remote: str, method: str, pair: str | None, now: int) -> None:
+        """Count one call.
+
+        Args:
+            remote: the sender's address.
+            method: the endpoint's name.
+            pair: the pair whose calls have a counter of their own; None: there is one for all.
+            now: the time (ns).
+
+        Raises:
+            KrakenError: there were too many.
+        """
+        source = (remote, method, pair)
+        counter = self._counters.pop(source, None)
+        if counter is None:
+            counter = Counter()
+            if len(self._counters) >= BUCKETS:
+                del self._counters[next(iter(self._counters))]
+        self._counters[source] = counter
+        before = counter.settle(PUBLIC, now)
+        if before + POINT <= PUBLIC.max:
+            counter.units = before + POINT
+            return
+        calls = f"calls of {method}{f' for {pair}' if pair else ''} from {remote}"
+        reason = (
+            f"the counter of {calls} stands at {shown(before)}; it may rise to {shown(PUBLIC.max)} and falls by "
+            f"{PUBLIC.pace} a second, so this call passes in {counter.wait(PUBLIC.max - POINT, PUBLIC)} seconds"
+        )
+        raise KrakenError(errors.TOO_MANY_REQUESTS, reason, check="rate")
+
+    def clear(self) -> None:
+        """All to zero."""
+        self._counters.clear()
+
+    def __len__(self) -> int:
+        return len(self._counters)

@@ -574,6 +574,15 @@ class Traders(RuleBasedStateMachine):
         except BalanceError:
             assert units < account.held[asset]
 
+    @rule(who=who_s)
+    def ruin(self, who: str) -> None:
+        """Whoever has borrowed loses all that no order holds: few prices fall far enough to do as much."""
+        account = self.exchange.accounts[who]
+        if account.positions.open:
+            for asset in self.assets:
+                self.set_balance(account, asset, account.held[asset])
+            self.exchange.collateral_changed()
+
     def set_balance(self, account: Account, asset: str, units: int) -> None:
         before = account.balance(asset)
         self.exchange.set_balance(account, self.assets[asset], units)
