@@ -56,6 +56,8 @@ INVALID_SIGNATURE = "EAPI:Invalid signature"
 INVALID_NONCE = "EAPI:Invalid nonce"
 BAD_REQUEST = "EAPI:Bad request"
 RATE_LIMIT_EXCEEDED = "EAPI:Rate limit exceeded"
+TEMPORARY_LOCKOUT = "EGeneral:Temporary lockout"
+TOO_MANY_REQUESTS = "EGeneral:Too many requests"
 
 # May the account act at all (§5.1, §5.4)
 ACCOUNT_UNCONFIRMED = "EAuth:Account unconfirmed"
@@ -85,6 +87,7 @@ INVALID_SECONDARY_PRICE_ARGUMENT = "EOrder:Invalid price:Invalid secondary price
 INVALID_LIMIT_PRICE = "EOrder:Invalid limit price"
 INVALID_TRIGGER_PRICE = "EOrder:Invalid trigger price"  # [guess] kraken/30 §4.1, by analogy
 NO_AMENDABLE_PARAMETERS = "EOrder:No amendable parameters specified"
+ORDER_RATE_LIMIT_EXCEEDED = "EOrder:Rate limit exceeded"
 ORDERS_LIMIT_EXCEEDED = "EOrder:Orders limit exceeded"
 INVALID_ORDER = "EOrder:Invalid order"
 UNKNOWN_ORDER = "EOrder:Unknown order"
@@ -109,6 +112,11 @@ def invalid_arguments(detail: str) -> str:
 def too_many_price_decimals(pair: str, decimals: int) -> str:
     """The text for a price finer than the pair's decimals; `pair` in the slash form (kraken/30 §5.2)."""
     return f"{INVALID_PRICE}:{pair} price can only be specified up to {decimals} decimals."
+
+
+def throttled(until: int) -> str:
+    """`EService:Throttled: <unix seconds>`: too many calls at once; try again then (kraken/10 §4.2)."""
+    return f"EService:Throttled: {until}"
 
 
 def market_in_mode(status: str) -> str:

@@ -59,15 +59,28 @@ class Settings(msgspec.Struct, kw_only=True):
     rate_limits: Annotated[
         Literal["on", "off"],
         _about(
-            "all rate limits at once: so far the REST call counter of each key; `off` in `MockKraken` and pytest",
+            "all rate limits at once, and the cap on open orders; `off` in `MockKraken` and pytest",
             "documented",
             "kraken/10 §4",
         ),
     ] = "on"
+    public_rate_limit: Annotated[
+        Literal["off", "on"],
+        _about(
+            "whether public calls are limited, to one a second and a burst of ten for each address and method",
+            "observed",
+            "kraken/10 §4.3",
+        ),
+    ] = "off"
+    max_concurrent_private: Annotated[
+        Literal["off"] | Annotated[int, msgspec.Meta(ge=1, le=1_000_000)],
+        msgspec.Meta(extra={"takes": "a number, or `off`"}),
+        _about("how many private calls of a key may be under way at once", "documented", "kraken/10 §4.2"),
+    ] = "off"
     journal_size: Annotated[
         int,
-        msgspec.Meta(ge=1, le=10_000_000, extra={"takes": "a number"}),
-        _about("requests that the journal keeps; older ones are dropped and counted", "ours"),
+        msgspec.Meta(ge=0, le=10_000_000, extra={"takes": "a number"}),
+        _about("requests that the journal keeps; older ones are dropped and counted; 0: no journal", "ours"),
     ] = 10_000
 
     signature_mismatch_error: Annotated[str, _one_of(errors.INVALID_SIGNATURE, errors.INVALID_KEY)] | None = None
@@ -82,6 +95,50 @@ class Settings(msgspec.Struct, kw_only=True):
         _one_of(errors.INVALID_KEY, errors.PERMISSION_DENIED),
         _about("the answer to an address outside the key's allowlist", "assumed", "kraken/10 §3.5"),
     ] = errors.INVALID_KEY
+    otp_missing_error: Annotated[
+        str,
+        _one_of(errors.PERMISSION_DENIED, errors.INVALID_SIGNATURE, errors.INVALID_KEY),
+        _about("the answer when a key with a second factor comes without `otp`", "observed", "kraken/10 §1.7"),
+    ] = errors.PERMISSION_DENIED
+    otp_wrong_error: Annotated[
+        str,
+        _one_of(errors.INVALID_SIGNATURE, errors.INVALID_KEY, errors.PERMISSION_DENIED),
+        _about("the answer to a wrong `otp`", "observed", "kraken/10 §1.7"),
+    ] = errors.INVALID_SIGNATURE
+    otp_unneeded_error: Annotated[
+        str,
+        _one_of("ignore", errors.INVALID_SIGNATURE, errors.INVALID_KEY),
+        _about("the answer to an `otp` that the key does not ask for", "assumed", "kraken/10 §1.7"),
+    ] = "ignore"
+    otp_previous_step: Annotated[
+        bool, _about("whether the code of the last 30 seconds still passes", "assumed", "kraken/10 §1.7")
+    ] = True
+    lockout_threshold: Annotated[
+        int,
+        msgspec.Meta(ge=0, le=1_000_000, extra={"takes": "a number"}),
+        _about(
+            "refusals of key, signature or nonce in a row that lock a key out at an address; 0: never",
+            "assumed",
+            "kraken/10 §2.4",
+        ),
+    ] = 10
+    lockout_seconds: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=1_000_000_000, extra={"takes": "a number"}),
+        _about("how long that lasts", "documented", "kraken/10 §2.4"),
+    ] = 900
+    lockout_extends_on_attempt: Annotated[
+        bool, _about("whether each private call meanwhile starts that time anew", "documented", "kraken/10 §2.4")
+    ] = True
+    query_range_error: Annotated[
+        str,
+        _one_of(errors.INVALID_ARGUMENTS, "clamp"),
+        _about(
+            "the answer to a query beyond the key's `query_from` and `query_to`; `clamp` leaves rows outside out",
+            "observed",
+            "kraken/10 §3.5",
+        ),
+    ] = errors.INVALID_ARGUMENTS
     window_inclusive: Annotated[
         bool, _about("whether a nonce of exactly highest − window still passes", "assumed", "kraken/10 §2.1")
     ] = True

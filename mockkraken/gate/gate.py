@@ -1,4 +1,4 @@
-"""The gate: the checks between a request's body and its endpoint, in Kraken's order (kraken/10 §0, stages 5 to 12).
+"""The gate: the checks between a request's body and its endpoint, in Kraken's order (kraken/10 §0, stages 4 to 12).
 
 Each check is one step: it raises the refusal, with its reason, or lets pass. The steps that say who is asking come
 first and leave no trace when they refuse; then the nonce is taken; then come the steps that say whether they may.
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mockkraken import errors
-from mockkraken.clock import rfc3339
+from mockkraken.clock import SECOND, rfc3339
 from mockkraken.errors import KrakenError
 from mockkraken.gate import nonce as nonces
-from mockkraken.gate import signature
+from mockkraken.gate import ratelimits, signature
+from mockkraken.gate.lockouts import COUNTED, Lockouts
+from mockkraken.gate.throttle import RETRY_AFTER, Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mockkraken.clock import Clock
     from mockkraken.exchange.accounts import Account, Tier
@@ -40,9 +42,14 @@ class Credentials(msgspec.Struct):
         api_key: the header, raw; None when there is none.
         api_sign: the header, raw; None when there is none.
         remote: the sender's IP address.
+        crowded: too many of the key's calls are under way (`Throttle.enter`).
+        target: the raw path as received, and
+        headers: all of them, raw: what a signature that does not fit may have been made from.
         key: set by the gate: the key that was named, also when the request was refused.
         nonce: set by the gate: the nonce as it may stand in the journal.
-        scenario: set by the gate: the known scenario that a refused nonce looks like (kraken/10 §2.3).
+        scenario: set by the gate: the known scenario that a refused nonce or signature looks like (kraken/10 §2.3).
+        highest: set by the gate when it refuses a nonce: the highest that the key has accepted.
+        window: likewise: the key's nonce window.
     """
 
     path: bytes
@@ -51,9 +58,14 @@ class Credentials(msgspec.Struct):
     api_key: bytes | None
     api_sign: bytes | None
     remote: str
+    crowded: bool = False
+    target: bytes = b""
+    headers: Iterable[tuple[bytes, bytes]] = ()
     key: Key | None = None
     nonce: str | None = None
     scenario: str | None = None
+    highest: int | None = None
+    window: int | None = None
 
     def __repr__(self) -> str:
         return f"<Credentials of {self.key!r} for {self.path.partition(b'?')[0]!r}>"  # the fields may hold an otp
@@ -67,6 +79,11 @@ class Gate:
         settings: the sandbox's settings, read anew for each request.
         keys: the sandbox's keys.
         accounts: the sandbox's accounts by name, for their tiers.
+
+    Attributes:
+        lockouts: who is not let in for a while.
+        throttle: how many calls are under way.
+        public_calls: how many public ones there were.
     """
 
     def __init__(self, clock: Clock, settings: Settings, keys: KeyRing, accounts: Mapping[str, Account]) -> None:
@@ -74,6 +91,9 @@ class Gate:
         self._settings = settings
         self._keys = keys
         self._accounts = accounts
+        self.lockouts = Lockouts(settings)
+        self.throttle = Throttle(settings)
+        self.public_calls = ratelimits.PublicCalls()
 
     def admit(self, credentials: Credentials, needs: Permission, cost: int) -> Key:
         """Check a private request, take its nonce and charge its cost; the key that it may act with.
@@ -88,8 +108,10 @@ class Gate:
         Raises:
             KrakenError: the first check that refuses; its `check` names it.
         """
-        now = self._clock.now()
+        now, lockouts = self._clock.now(), self.lockouts
         try:
+            if lockouts.locks:
+                self._not_locked_out(credentials, now)
             key = self._known(credentials)
             self._from_allowed_address(key, credentials)
             self._not_expired(key, now)
@@ -98,11 +120,19 @@ class Gate:
             self._fresh_nonce(key, nonce, credentials)
         except KrakenError as refusal:
             self._note(credentials, refusal)
+            if refusal.check in COUNTED:
+                lockouts.count(credentials.remote, credentials.api_key or b"", now)
             raise
         key.last_used = now
         try:
+            if key.otp is not None or "otp" in credentials.fields:
+                self._second_factor(key, credentials, now)
+            if lockouts.failures:
+                lockouts.forgive(credentials.remote, credentials.api_key or b"")
             if cost and self._settings.rate_limits == "on":
                 key.calls.charge(cost, self._accounts[key.account].tier, now)
+            if credentials.crowded:
+                self._not_crowded(now)
             self._permitted(key, needs)
         except KrakenError as refusal:
             self._note(credentials, refusal)
@@ -119,12 +149,20 @@ class Gate:
             key.nonce.undo()
 
     def change_tier(self, account: Account, tier: Tier) -> None:
-        """Give an account another tier, which counts from now on: until now its keys' counters fell at the old pace."""
+        """Give an account another tier, which counts from now on: until now its counters fell at the old pace."""
         now = self._clock.now()
         for key in self._keys.all():
             if key.account == account.name:
-                key.calls.settle(account.tier, now)
-        account.tier = tier
+                key.calls.move(ratelimits.TIERS[account.tier], ratelimits.TIERS[tier], now)
+        account.change_tier(tier, now)
+
+    def _not_locked_out(self, credentials: Credentials, now: int) -> None:
+        header = credentials.api_key or b""
+        try:
+            self.lockouts.check(credentials.remote, header, now)
+        except KrakenError:
+            credentials.key = self._keys.get(header)
+            raise
 
     def _known(self, credentials: Credentials) -> Key:
         header = credentials.api_key
@@ -132,11 +170,28 @@ class Gate:
             raise KrakenError(errors.INVALID_KEY, "there is no API-Key header", check="key")
         key = self._keys.get(header)
         if key is None:
-            raise KrakenError(errors.INVALID_KEY, self._keys.why_unknown(header), check="key")
+            raise KrakenError(errors.INVALID_KEY, self._why_unknown(credentials, header), check="key")
         credentials.key = key
         if key.disabled:
             raise KrakenError(errors.INVALID_KEY, f"the key {key.name!r} is disabled", check="key")
         return key
+
+    def _why_unknown(self, credentials: Credentials, header: bytes) -> str:
+        reason = self._keys.why_unknown(header)
+        from mockkraken.gate import signature_doctor
+
+        mistake = signature_doctor.diagnose_unknown(
+            api_key=header,
+            keys=self._keys.all(),
+            path=credentials.path,
+            nonce=credentials.fields.get("nonce"),
+            body=credentials.body,
+            api_sign=credentials.api_sign,
+        )
+        if mistake:
+            credentials.scenario = mistake.scenario
+            reason += f"; {mistake.sentence}"
+        return reason
 
     def _from_allowed_address(self, key: Key, credentials: Credentials) -> None:
         if key.allowlist is not None and not key.allowlist.allows(credentials.remote):
@@ -166,22 +221,64 @@ class Gate:
         nonce = credentials.fields["nonce"]
         if compare_digest(key.signer.signature(path, nonce, body), api_sign):
             return
-        if malformation := signature.malformation(api_sign):
-            raise KrakenError(MALFORMED_SIGN_ERROR, malformation, check="signature")
+        message = self._settings.by_dialect("signature_mismatch_error")
         bare, query, _ = path.partition(b"?")
         reason = (
             f"API-Sign is not what the secret of {key.name!r} gives for the path {bare.decode('latin-1')}"
             f"{' with its query' if query else ''}, nonce {nonce} and the body of {len(body)} bytes as sent"
         )
-        raise KrakenError(self._settings.by_dialect("signature_mismatch_error"), reason, check="signature")
+        if malformation := signature.malformation(api_sign):
+            message, reason = MALFORMED_SIGN_ERROR, malformation
+        from mockkraken.gate import signature_doctor  # most sandboxes never need it
+
+        mistake = signature_doctor.diagnose(
+            key=key,
+            keys=self._keys.all(),
+            path=path,
+            nonce=nonce,
+            body=body,
+            fields=credentials.fields,
+            api_sign=api_sign,
+            target=credentials.target,
+            headers=credentials.headers,
+        )
+        if mistake:
+            credentials.scenario = mistake.scenario
+            reason += f"; {mistake.sentence}"
+        raise KrakenError(message, reason, check="signature")
 
     def _fresh_nonce(self, key: Key, nonce: int, credentials: Credentials) -> None:
         settings, state = self._settings, key.nonce
         inclusive = settings.window_inclusive
-        if not state.accept(nonce, inclusive=inclusive, duplicates=settings.accept_duplicates_in_window):
-            refusal = state.explain(nonce, inclusive=inclusive)
-            credentials.scenario = refusal.scenario
-            raise KrakenError(errors.INVALID_NONCE, refusal.reason, check="nonce")
+        if state.accept(nonce, inclusive=inclusive, duplicates=settings.accept_duplicates_in_window):
+            key.signatures.append(credentials.api_sign or b"")
+            return
+        credentials.highest, credentials.window = state.highest, state.window
+        reason, credentials.scenario = state.explain(nonce, inclusive=inclusive)
+        if credentials.api_sign in key.signatures:
+            reason += "; it is the same request again, to the byte"
+            # With nothing but a nonce in the body, any call with the same nonce is the same request.
+            if len(credentials.fields) > 1:
+                credentials.scenario = "N13"
+        raise KrakenError(errors.INVALID_NONCE, reason, check="nonce")
+
+    def _second_factor(self, key: Key, credentials: Credentials, now: int) -> None:
+        settings, factor, code = self._settings, key.otp, credentials.fields.get("otp", "")
+        if factor is None:
+            if code and settings.otp_unneeded_error != "ignore":
+                reason = f"there is an otp, but the key {key.name!r} has no second factor"
+                raise KrakenError(settings.otp_unneeded_error, reason, check="otp")
+        elif not code:
+            reason = f"the key {key.name!r} has a second factor ({factor.kind}), and the body has no otp"
+            raise KrakenError(settings.otp_missing_error, reason, check="otp")
+        elif not factor.accepts(code, now, previous=settings.otp_previous_step):
+            what = "the password" if factor.kind == "password" else f"the code of {rfc3339(now)}"
+            raise KrakenError(settings.otp_wrong_error, f"the otp is not {what} of the key {key.name!r}", check="otp")
+
+    def _not_crowded(self, now: int) -> None:
+        limit = self._settings.max_concurrent_private
+        reason = f"{limit} private calls of the key are under way already, the most that max_concurrent_private allows"
+        raise KrakenError(errors.throttled(now // SECOND + RETRY_AFTER), reason, check="throttle")
 
     def _permitted(self, key: Key, needs: Permission) -> None:
         if not needs.allows(key.permissions):

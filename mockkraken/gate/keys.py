@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mockkraken.clock import SECOND
+from mockkraken.gate import otp as otps
 from mockkraken.gate import permissions
 from mockkraken.gate.addresses import Allowlist
 from mockkraken.gate.nonce import LARGEST, NonceState
+from mockkraken.gate.otp import SecondFactor
 from mockkraken.gate.ratelimits import CallCounter
 from mockkraken.gate.signature import Signer
 
@@ -27,6 +30,7 @@ PUBLIC_KEY_CHARACTERS = 56
 SECRET_BYTES = 64
 
 LONGEST_NAME = 32
+SIGNATURES = 32  # remembered of each key
 _LONGEST_PUBLIC_KEY = 256  # ours: a header's worth
 
 
@@ -59,11 +63,15 @@ class Key(msgspec.Struct, kw_only=True, eq=False):
     valid_until: int | None = None
     query_from: int | None = None
     query_to: int | None = None
+    otp: SecondFactor | None = None
+    """What it asks for besides the signature."""
     disabled: bool = False
     created: int
     modified: int
     last_used: int | None = None
     """When it last authenticated a request: key, signature and nonce were good, whatever came of it."""
+    signatures: deque[bytes] = msgspec.field(default_factory=lambda: deque(maxlen=SIGNATURES))
+    """Those of its last requests whose nonce was taken: they tell the same bytes sent again from a nonce used twice."""
     refusals: dict[Check, int] = {}
     """How many of its requests each check has refused."""
     generation: int = 0
@@ -131,11 +139,13 @@ class KeyRing:
         """
         name = self._default_name(now) if name is None else self._checked_name(name)
         checked = _checked(properties)
+        _check_range(checked.get("query_from"), checked.get("query_to"))
         if api_key is not None:
             self._check_public_key(api_key)
         if api_secret is not None:
             _signer(api_secret)
         # All is well, so draw: a refused key must not move the generator.
+        self._draw_otp(checked)
         public = api_key or self._generated_public_key()
         secret = api_secret or self._generated_secret()
         key = Key(
@@ -159,7 +169,8 @@ class KeyRing:
         Args:
             key: one of this ring.
             changes: any of `name`, `permissions` (codes), `nonce_window` (0 to 2**64 - 1), `ip_allowlist` (texts;
-                empty: everywhere), `valid_until`, `query_from`, `query_to` (ns or None), `disabled`.
+                empty: everywhere), `valid_until`, `query_from`, `query_to` (ns or None), `disabled`, `otp` (as
+                `otp.read` takes it).
             now: the time of the change (ns).
 
         Raises:
@@ -169,7 +180,10 @@ class KeyRing:
         name = properties.pop("name", key.name)
         if name != key.name:
             self._checked_name(name)
-        _apply(key, _checked(properties))
+        checked = _checked(properties)
+        _check_range(checked.get("query_from", key.query_from), checked.get("query_to", key.query_to))
+        self._draw_otp(checked)
+        _apply(key, checked)
         del self._by_name[key.name]
         key.name = name
         self._by_name[name] = key
@@ -242,6 +256,11 @@ class KeyRing:
             if not self.find(public):
                 return public
 
+    def _draw_otp(self, checked: dict[str, Any]) -> None:
+        factor = checked.get("otp")
+        if factor is not None and not factor.secret:
+            checked["otp"] = otps.draw(self._rng)
+
     def _generated_secret(self) -> str:
         return base64.b64encode(self._rng.randbytes(SECRET_BYTES)).decode()
 
@@ -263,6 +282,11 @@ def _checked(properties: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise KeyFieldError(field, str(error)) from error
     return checked
+
+
+def _check_range(query_from: int | None, query_to: int | None) -> None:
+    if query_from is not None and query_to is not None and query_from > query_to:
+        raise KeyFieldError("query_to", "query_to lies before query_from")
 
 
 def _apply(key: Key, checked: dict[str, Any]) -> None:
@@ -301,5 +325,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "valid_until": _moment,
     "query_from": _moment,
     "query_to": _moment,
+    "otp": otps.read,
     "disabled": bool,
 }

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from mockkraken.journal.units import ABSURD_FROM, MICROSECONDS, MILLISECONDS, NANOSECONDS, SECONDS, describe, unit_of
+
 LARGEST = 18_446_744_073_709_551_615
 """The largest nonce: an unsigned 64-bit integer."""
 
@@ -19,28 +21,6 @@ _NUMBERISH = re.compile(r"[+-]?[0-9.]*(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _NEGATIVE = re.compile(r"-[0-9]+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 
-
-class Unit(NamedTuple):
-    """What a client's nonces count; `ns` is what one of them is worth."""
-
-    name: str
-    ns: int
-
-
-SECONDS = Unit("seconds", 1_000_000_000)
-MILLISECONDS = Unit("milliseconds", 1_000_000)
-MICROSECONDS = Unit("microseconds", 1_000)
-TICKS = Unit("ticks of 100 ns since year 1", 100)
-TEN_NANOSECONDS = Unit("units of 10 ns", 10)
-NANOSECONDS = Unit("nanoseconds", 1)
-
-_UNITS = {10: SECONDS, 13: MILLISECONDS, 16: MICROSECONDS, 18: TEN_NANOSECONDS, 19: NANOSECONDS}
-
-# [inf] Both have 18 digits: since year 1 above 6e17 in this century, since 1970 below 4.2e17 until the year 2100.
-_TICKS_FROM = 500_000_000_000_000_000
-
-# [inf] No unit of time in use gives 20 digits before the year 2286: a nonce as large was made up.
-_ABSURD_FROM = 10**19
 
 # [inf] Two programs on one key are seldom further apart than this; a clock that was set back mostly is.
 _APART = 60 * SECONDS.ns
@@ -151,7 +131,7 @@ class NonceState:
             return Refusal(f"nonce 0 is not above 0, where a new key starts; window {window}", None)
         if nonce == highest:
             reason = f"nonce {describe(nonce)} repeats the highest accepted, {highest}; window {window}"
-            return Refusal(reason, "N26" if highest >= _ABSURD_FROM else "N01")
+            return Refusal(reason, "N26" if highest >= ABSURD_FROM else "N01")
         if self._in_window(nonce, inclusive):
             return Refusal(f"nonce {describe(nonce)} was used before, below {top}; window {window}", "N04")
         if not window:
@@ -215,18 +195,6 @@ def shown(text: str | None) -> str | None:
     return (text[:end] + (after if after.isascii() and after.isprintable() else ""))[: _SHOWN - 1] + "…"
 
 
-def unit_of(nonce: int) -> Unit | None:
-    """The unit of time that a nonce of this size counts, judged by its digits; None when it is none in use."""
-    unit = _UNITS.get(len(str(nonce)))
-    return TICKS if unit is TEN_NANOSECONDS and nonce >= _TICKS_FROM else unit
-
-
-def describe(nonce: int) -> str:
-    """A nonce with its digits and unit: `1767225600123 (13 digits, milliseconds)`."""
-    digits, unit = len(str(nonce)), unit_of(nonce)
-    return f"{nonce} ({digits} digit{'s' if digits > 1 else ''}{f', {unit.name}' if unit else ''})"
-
-
 def _worth(window: int, highest: int) -> str:
     """A window with the time that it spans in the unit of the highest nonce: `10000 (10 microseconds)`."""
     unit = unit_of(highest)
@@ -238,7 +206,7 @@ def _worth(window: int, highest: int) -> str:
 
 
 def _scenario_below(nonce: int, highest: int, window: int) -> str | None:
-    if highest >= _ABSURD_FROM:
+    if highest >= ABSURD_FROM:
         return "N26"
     unit, before = unit_of(nonce), unit_of(highest)
     if before is None:

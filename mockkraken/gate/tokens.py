@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import itertools
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from mockkraken.clock import SECOND
+from mockkraken.gate.keys import Key
 from mockkraken.ids import Ids
 
 if TYPE_CHECKING:
     import random
 
-    from mockkraken.gate.keys import Key
-
 LIFETIME = 900
 """Seconds within which a token must be used first; the answer's `expires`."""
 
 
-class _Grant(NamedTuple):
+_TOKENS = 100_000  # ours: on a clock that stands still none runs out, and they must not fill the memory
+
+
+class _Grant(msgspec.Struct):
     key: Key
     generation: int
     until: int
+    users: int = 0
 
     def lives(self, now: int) -> bool:
         # [guess] kraken/10 §3.4: a token dies with its key, also when that is disabled or runs out.
-        return now < self.until and self.generation == self.key.generation and not self.key.expired(now)
+        return (
+            (now < self.until or self.users > 0)
+            and self.generation == self.key.generation
+            and not self.key.expired(now)
+        )
 
 
 class Tokens:
-    """The tokens of one sandbox that can still be used. How long a connection keeps its own is the connection's affair.
+    """The tokens of one sandbox that can still be used.
 
     Args:
         rng: where their texts come from.
@@ -43,6 +53,19 @@ class Tokens:
         token = self._draw()
         self._grants[token] = _Grant(key, key.generation, now + LIFETIME * SECOND)
         return token
+
+    def use(self, token: str, now: int) -> Key | None:
+        """As `lookup`, and the token stays good for as long as somebody uses it: till as many times `release`."""
+        key = self.lookup(token, now)
+        if key is not None:
+            self._grants[token].users += 1
+        return key
+
+    def release(self, token: str) -> None:
+        """A connection that used it is gone; one that has been expired meanwhile is nobody's any more."""
+        grant = self._grants.get(token)
+        if grant is not None and grant.users:
+            grant.users -= 1
 
     def lookup(self, token: str, now: int) -> Key | None:
         """The key that a token stands for; None when it is unknown, too old, or its key is gone."""
@@ -65,8 +88,8 @@ class Tokens:
         return ended
 
     def _prune(self, now: int) -> None:
-        while self._grants:
-            oldest = next(iter(self._grants))
-            if self._grants[oldest].until > now:
-                break
-            del self._grants[oldest]
+        for token, grant in list(itertools.takewhile(lambda item: item[1].until <= now, self._grants.items())):
+            if not grant.lives(now):
+                del self._grants[token]
+        if len(self._grants) >= _TOKENS:
+            del self._grants[next(iter(self._grants))]

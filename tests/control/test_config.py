@@ -146,7 +146,6 @@ def test_other_variables_are_left_alone():
         ("market = 'wild'", "market: it takes calm, static or walk, not 'wild'"),
         ("rate_limits = true", "rate_limits: it takes off or on, not 'True'"),
         ("window_inclusive = 'perhaps'", "window_inclusive: it takes true or false, not 'perhaps'"),
-        ("journal_size = 0", "journal_size: it takes a whole number from 1 to 10000000, not '0'"),
         (
             "ip_denied_error = 'no'",
             "ip_denied_error: it takes EAPI:Invalid key or EGeneral:Permission denied, not 'no'",

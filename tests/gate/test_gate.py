@@ -1,8 +1,9 @@
-"""The chain: each refusal in Kraken's words, in Kraken's order, and what it leaves behind (kraken/10 §0, §1.9, §6)."""
+"""The gate by itself: its reasons, and what a request leaves behind (kraken/10 §0, §1.9).
+
+Every fault, and which of two answers, are walked through in test_walk_faults.py.
+"""
 
 from __future__ import annotations
-
-from itertools import combinations
 
 import pytest
 
@@ -110,68 +111,7 @@ def test_a_missing_permission(new_bot):
     assert bot.refusal.check == "permission"
 
 
-# -- the order of the checks (§6): of two faults the earlier check answers
-
-
-FAULTS = {
-    "unknown key": ("key", {"api_key": b"nobody"}, {}, None),
-    "disabled": ("key", {}, {"disabled": True}, None),
-    "address": ("address", {"remote": "198.51.100.1"}, {"ip_allowlist": ["127.0.0.1"]}, None),
-    "expired": ("expiry", {}, {"valid_until": 0}, None),
-    "no nonce": ("nonce", {"fields": {}}, {}, None),
-    "signature": ("signature", {"api_sign": WRONG}, {}, None),
-    "stale nonce": ("nonce", {}, {}, 7),
-    "permission": ("permission", {}, {"permissions": ["add-funds"]}, None),
-}
-ANSWERS = {
-    "key": KEY,
-    "address": DENIED,
-    "expiry": KEY,
-    "nonce": NONCE,
-    "signature": SIGN,
-    "permission": DENIED,
-}
-
-
-@pytest.mark.parametrize(("first", "second"), list(combinations(FAULTS, 2)))
-def test_of_two_faults_the_earlier_check_answers(bot, ring, settings, first, second):
-    settings.ip_denied_error = DENIED
-    faults = {}
-    for name in (second, first):
-        _, shown, properties, highest = FAULTS[name]
-        faults |= shown
-        ring.edit(bot.key, properties, now=0)
-        if highest:
-            bot.key.nonce.place(highest)
-    assert bot.call(5, needs=all_of("query-funds"), **faults) == ANSWERS[FAULTS[first][0]]
-    assert bot.refusal.check == FAULTS[first][0]
-    if {first, second} == {"no nonce", "stale nonce"}:
-        assert bot.last.scenario == "N21"
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_each_fault_alone_answers_for_itself(bot, ring, name):
-    check, faults, properties, highest = FAULTS[name]
-    ring.edit(bot.key, properties, now=0)
-    bot.key.nonce.place(highest or 0)
-    assert bot.call(5, needs=all_of("query-funds"), **faults) != "OK"
-    assert bot.refusal.check == check
-
-
 # -- what a request leaves behind
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_only_what_authenticated_moves_the_key(bot, ring, clock, name):
-    check, faults, properties, highest = FAULTS[name]
-    ring.edit(bot.key, properties, now=0)
-    bot.key.nonce.place(highest or 0)
-    before = bot.key.nonce.highest
-    bot.call(5, needs=all_of("query-funds"), **faults)
-    authenticated = check == "permission"
-    assert bot.key.nonce.highest == (5 if authenticated else before)
-    assert bot.key.last_used == (clock.now() if authenticated else None)
-    assert bot.key.refusals == ({} if name == "unknown key" else {check: 1})
 
 
 def test_an_admitted_request_moves_the_nonce_and_the_time_of_last_use(bot, clock):

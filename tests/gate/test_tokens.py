@@ -84,3 +84,51 @@ def test_old_tokens_do_not_pile_up(ring, tokens):
     for second in range(5000):
         tokens.issue(key, NOW + second * SECOND)
     assert len(tokens._grants) == 900
+
+
+def test_a_token_in_use_does_not_run_out(ring, tokens):
+    key = ring.create("main", "k", now=NOW)
+    token, later = tokens.issue(key, NOW), NOW + 3600 * SECOND
+    assert tokens.use(token, NOW + 900 * SECOND - 1) is key
+    assert tokens.use(token, later) is key  # by another connection
+    tokens.issue(key, later)  # which sweeps out what has run out
+    tokens.release(token)
+    assert tokens.lookup(token, later) is key
+    tokens.release(token)
+    assert tokens.lookup(token, later) is None
+    tokens.release(token)
+
+
+def test_a_token_whose_user_has_left_in_time_is_good_till_its_time(ring, tokens):
+    key = ring.create("main", "k", now=NOW)
+    token = tokens.issue(key, NOW)
+    tokens.use(token, NOW)
+    tokens.release(token)
+    tokens.release(token)  # once too often
+    assert tokens.lookup(token, NOW + 900 * SECOND - 1) is key
+    assert tokens.lookup(token, NOW + 900 * SECOND) is None
+
+
+def test_a_token_too_old_can_not_be_used(ring, tokens):
+    key = ring.create("main", "k", now=NOW)
+    token = tokens.issue(key, NOW)
+    assert tokens.use(token, NOW + 900 * SECOND) is None
+    assert tokens.use("nobody's", NOW) is None
+
+
+def test_a_token_in_use_dies_with_its_key_and_by_expiry(ring, tokens):
+    first, second = ring.create("main", "k", now=NOW), ring.create("main", "l", now=NOW)
+    mine, other = tokens.issue(first, NOW), tokens.issue(second, NOW)
+    tokens.use(mine, NOW)
+    tokens.use(other, NOW)
+    ring.delete(first)
+    assert tokens.lookup(mine, NOW) is None
+    assert tokens.expire(NOW + 3600 * SECOND) == {second: 1}
+    assert tokens.lookup(other, NOW) is None
+
+
+def test_on_a_clock_that_stands_still_the_oldest_give_way(ring, tokens, monkeypatch):
+    monkeypatch.setattr("mockkraken.gate.tokens._TOKENS", 3)
+    key = ring.create("main", "k", now=NOW)
+    issued = [tokens.issue(key, NOW) for _ in range(5)]
+    assert [tokens.lookup(token, NOW) is key for token in issued] == [False, False, True, True, True]

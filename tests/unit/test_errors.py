@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -35,10 +36,11 @@ class TestTexts:
     def test_stand_nowhere_else(self) -> None:
         home = Path(mockkraken.__file__).parent
         strays = [
-            f"{module.relative_to(home)}: {text}"
+            f"{module.relative_to(home)}: {node.value}"
             for module in home.rglob("*.py")
             if module.name != "errors.py"
-            for text in re.findall(r"""(?<!`)["']E[A-Z][A-Za-z]+:[A-Z][^"']*["']""", module.read_text("utf-8"))
+            for node in ast.walk(ast.parse(module.read_text("utf-8")))
+            if isinstance(node, ast.Constant) and re.match(r"E[A-Z][A-Za-z]+:[A-Z]", str(node.value))
         ]
         assert strays == []
 
