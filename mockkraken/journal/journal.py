@@ -22,27 +22,47 @@ _LONGEST_NONCE = 64
 _LONGEST_TEXT = 200
 _LONGEST_REASON = 1000
 _TEXTS = 1000
+_SENDERS = 1000
 
 
-class Record(msgspec.Struct, gc=False):
-    """One request, without its number: that follows from its place in the ring. Kept in some 270 bytes."""
+class Sender(msgspec.Struct, frozen=True, gc=False):
+    """Who sends requests, and how: the same for many of them, and kept once."""
 
-    time: int
     transport: Transport
     remote: str
     account: str | None
     key: str | None
     api_key: str | None
-    endpoint: str
-    nonce: str | int | None
+    user_agent: str | None
+
+
+class Refused(msgspec.Struct, gc=False):
+    """What there is to say of a request that was not simply accepted with HTTP 200."""
+
     http_status: int
     outcome: Outcome
     error: str | None
     check: Check | None
     reason: str | None
     scenario: str | None
+    highest: int | None
+    window: int | None
+    fault: int | None
+
+
+class Record(msgspec.Struct, gc=False):
+    """One request, without its number: that follows from its place in the ring. Kept in some 220 bytes."""
+
+    time: int
+    sender: Sender
+    endpoint: str
+    nonce: str | int | None
     duration_us: int
-    user_agent: str | None
+    port: int | None
+    refused: Refused | None
+
+
+_ACCEPTED = Refused(200, "accepted", None, None, None, None, None, None, None)
 
 
 class Journal:
@@ -63,9 +83,20 @@ class Journal:
         self._records: deque[Record] = deque(maxlen=size)
         self._last = 0  # number of the newest record
         # Few clients send many requests: what is read anew from each (its address, its User-Agent) is kept once.
+        self._senders: dict[tuple[str | None, ...], Sender] = {}
         self._texts: dict[str, str] = {}
         self._cleared = 0  # number of the newest record when the journal was last cleared
         self.on_record: list[Callable[[dict[str, Any]], None]] = []
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody wants records: with `journal_size` 0 and no listener nobody does."""
+        return bool(self._records.maxlen or self.on_record)
+
+    @property
+    def last(self) -> int:
+        """The number of the newest record; 0 before the first."""
+        return self._last
 
     def __len__(self) -> int:
         return len(self._records)
@@ -89,6 +120,10 @@ class Journal:
         reason: str | None = None,
         scenario: str | None = None,
         user_agent: str | None = None,
+        port: int | None = None,
+        highest: int | None = None,
+        window: int | None = None,
+        fault: int | None = None,
     ) -> int:
         """Record a request; its number.
 
@@ -109,37 +144,42 @@ class Journal:
             reason: why, in one sentence with the numbers.
             scenario: the known scenario that it looks like.
             user_agent: the header.
+            port: the sender's TCP port.
+            highest: of a refused nonce: the highest that the key had accepted then.
+            window: and its nonce window.
+            fault: the number of the fault that touched the request.
         """
         if isinstance(nonce, str) and len(nonce) > _LONGEST_NONCE:
             nonce = nonce[: _LONGEST_NONCE - 1] + "…"
-        if reason is not None and len(reason) > _LONGEST_REASON:
-            reason = reason[: _LONGEST_REASON - 1] + "…"
         if "?" in endpoint:
             endpoint = endpoint.partition("?")[0]
-        texts = self._texts
-        self._records.append(
-            Record(
-                time,
-                transport,
-                texts.get(remote) or self._kept_once(remote),
-                account,
-                key,
-                api_key,
-                texts.get(endpoint) or self._kept_once(endpoint),
-                nonce,
+        refused: Refused | None = None
+        if outcome != "accepted" or error is not None or reason is not None or fault is not None or http_status != 200:
+            refused = Refused(
                 http_status,
                 outcome,
                 None if error is None else error[:_LONGEST_TEXT],
                 check,
-                reason,
+                reason if reason is None or len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 1] + "…",
                 scenario,
-                duration_us,
-                None if user_agent is None else texts.get(user_agent) or self._kept_once(user_agent),
+                highest,
+                window,
+                fault,
             )
+        record = Record(
+            time,
+            self._senders.get((transport, remote, account, key, api_key, user_agent))
+            or self._sender_kept_once(Sender(transport, remote, account, key, api_key, user_agent)),
+            self._texts.get(endpoint) or self._kept_once(endpoint),
+            nonce,
+            duration_us,
+            port,
+            refused,
         )
+        self._records.append(record)
         self._last += 1
         if self.on_record:
-            shown = self._shown(self._last, self._records[-1])
+            shown = self._shown(self._last, record)
             for listener in self.on_record:
                 listener(shown)
         return self._last
@@ -150,6 +190,7 @@ class Journal:
         endpoint: str | None = None,
         outcome: Outcome | None = None,
         check: Check | None = None,
+        scenario: str | None = None,
         since: int = 0,
         limit: int | None = None,
     ) -> tuple[list[dict[str, Any]], int, int]:
@@ -160,6 +201,7 @@ class Journal:
             endpoint: only of this method.
             outcome: only with this outcome.
             check: only what this check refused.
+            scenario: only what looked like this known scenario when it came.
             since: exclusive.
             limit: None: all.
 
@@ -171,11 +213,13 @@ class Journal:
         dropped = max(0, first - 1 - max(since, self._cleared))
         found: list[dict[str, Any]] = []
         for seq, record in enumerate(islice(self._records, max(0, since + 1 - first), None), max(first, since + 1)):
+            sender, refused = record.sender, record.refused or _ACCEPTED
             if (
-                (key is None or key in (record.key, record.api_key))
+                (key is None or key in (sender.key, sender.api_key))
                 and (endpoint is None or record.endpoint == endpoint)
-                and (outcome is None or record.outcome == outcome)
-                and (check is None or record.check == check)
+                and (outcome is None or refused.outcome == outcome)
+                and (check is None or refused.check == check)
+                and (scenario is None or refused.scenario == scenario)
             ):
                 if limit is not None and len(found) >= limit:
                     return found, dropped, found[-1]["seq"] if found else since
@@ -195,6 +239,17 @@ class Journal:
         """Keep `size` records from now on; of those that are here, the newest."""
         self._records = deque(self._records, maxlen=size)
 
+    def _sender_kept_once(self, sender: Sender) -> Sender:
+        if len(self._senders) >= _SENDERS:
+            self._senders.clear()
+        agent = sender.user_agent
+        short = msgspec.structs.replace(
+            sender,
+            remote=self._kept_once(sender.remote),
+            user_agent=None if agent is None else self._kept_once(agent),
+        )
+        return self._senders.setdefault(msgspec.structs.astuple(short), short)
+
     def _kept_once(self, text: str) -> str:
         if len(self._texts) >= _TEXTS:
             self._texts.clear()
@@ -202,8 +257,28 @@ class Journal:
         return self._texts.setdefault(short, short)
 
     def _shown(self, seq: int, record: Record) -> dict[str, Any]:
-        row = msgspec.structs.asdict(record)
-        row["time"] = rfc3339(record.time)
-        if record.nonce is not None:
-            row["nonce"] = str(record.nonce)
-        return {"seq": seq, "time": row.pop("time"), "sandbox": self._sandbox, **row}
+        sender, refused = record.sender, record.refused or _ACCEPTED
+        return {
+            "seq": seq,
+            "time": rfc3339(record.time),
+            "sandbox": self._sandbox,
+            "transport": sender.transport,
+            "remote": sender.remote,
+            "account": sender.account,
+            "key": sender.key,
+            "api_key": sender.api_key,
+            "endpoint": record.endpoint,
+            "nonce": None if record.nonce is None else str(record.nonce),
+            "http_status": refused.http_status,
+            "outcome": refused.outcome,
+            "error": refused.error,
+            "check": refused.check,
+            "reason": refused.reason,
+            "scenario": refused.scenario,
+            "duration_us": record.duration_us,
+            "user_agent": sender.user_agent,
+            "port": record.port,
+            "highest": None if refused.highest is None else str(refused.highest),
+            "window": refused.window,
+            "fault": refused.fault,
+        }

@@ -42,7 +42,7 @@ def numbers(answer) -> list[int]:
 
 def test_a_record_has_every_field_of_the_contract_in_its_order():
     journal = Journal(10, sandbox="w3")
-    refuse(journal)
+    refuse(journal, port=40001, highest=2**64 - 1, window=5000, fault=3)
     records, dropped, after = journal.records()
     assert list(records[0].items()) == [
         ("seq", 1),
@@ -63,8 +63,40 @@ def test_a_record_has_every_field_of_the_contract_in_its_order():
         ("scenario", "N06"),
         ("duration_us", 87),
         ("user_agent", "krakenex/2.2.2"),
+        ("port", 40001),
+        ("highest", "18446744073709551615"),
+        ("window", 5000),
+        ("fault", 3),
     ]
     assert (dropped, after) == (0, 1)
+
+
+def test_an_accepted_record_may_have_a_port_and_a_fault_but_nothing_of_a_refusal():
+    journal = Journal(10)
+    note(journal, port=40001)
+    note(journal, fault=3)
+    (plain, delayed) = journal.records()[0]
+    assert [plain[field] for field in ("port", "highest", "window", "fault", "reason")] == [
+        40001,
+        None,
+        None,
+        None,
+        None,
+    ]
+    assert [delayed[field] for field in ("port", "fault", "outcome", "http_status")] == [None, 3, "accepted", 200]
+
+
+def test_an_accepted_request_may_have_an_error_beside_its_result_or_another_status():
+    journal = Journal(10)
+    note(journal, error="EQuery:Unknown asset pair", reason="one of them")
+    note(journal, http_status=101)
+    first, second = journal.records()[0]
+    assert (first["outcome"], first["error"], first["reason"]) == (
+        "accepted",
+        "EQuery:Unknown asset pair",
+        "one of them",
+    )
+    assert (second["outcome"], second["http_status"]) == ("accepted", 101)
 
 
 def test_what_a_stranger_s_request_does_not_have_is_null():
@@ -81,6 +113,7 @@ def test_what_a_stranger_s_request_does_not_have_is_null():
     (record,) = journal.records()[0]
     assert (seq, record["sandbox"], record["time"]) == (1, "default", "2026-01-01T00:00:00Z")
     absent = {"account", "key", "api_key", "nonce", "error", "check", "reason", "scenario", "user_agent"}
+    absent |= {"port", "highest", "window", "fault"}
     assert {field for field, value in record.items() if value is None} == absent
 
 
@@ -149,6 +182,8 @@ def test_filters_by_key_endpoint_outcome_and_check():
     assert numbers(journal.records(check="signature")) == [4]
     assert numbers(journal.records(key="full", endpoint="AddOrder", outcome="refused", check="nonce")) == [3]
     assert numbers(journal.records(key="full", since=1, limit=1)) == [3]
+    assert numbers(journal.records(scenario="N06")) == [3, 4]
+    assert numbers(journal.records(scenario="N05")) == []
 
 
 def test_refusals():
@@ -216,10 +251,51 @@ def test_whatever_clients_send_a_record_stays_small():
         used = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert used / 2000 < 3000
+    assert used / 2000 < 3300
     (record,) = journal.records(since=1999)[0]
     assert {len(record[field]) for field in ("endpoint", "user_agent", "remote", "error")} == {200}
     assert (len(record["reason"]), record["reason"][-1]) == (1000, "…")
+
+
+@pytest.mark.parametrize(("ports", "most"), [(1, 230), (10_000, 265)])
+def test_an_accepted_record_is_small(ports, most):
+    journal = Journal(10_000)
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            time = (NEW_YEAR // 10**6 + number) * 10**6 + number % 1000
+            # As a server has them: texts and numbers of their own for each request, the port's for each connection.
+            port = 40_000 if ports == 1 else 40_000 + number
+            remote, agent = f"127.0.0.{ports % 2}", f"krakenex/{ports % 2}"
+            nonce = str(NEW_YEAR // 10**6 + number)
+            note(journal, time=time, nonce=nonce, duration_us=300 + number, port=port, remote=remote, user_agent=agent)
+        gc.collect()
+        used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert used / 10_000 < most
+
+
+def test_a_journal_of_size_zero_keeps_nothing_but_tells_its_listeners():
+    journal = Journal(0)
+    assert not journal.wanted
+    told = []
+    journal.on_record.append(told.append)
+    assert journal.wanted
+    assert [note(journal), note(journal)] == [1, 2]
+    assert ([record["seq"] for record in told], journal.records()) == ([1, 2], ([], 2, 2))
+    journal.resize(1)
+    note(journal)
+    assert numbers(journal.records()) == [3]
+
+
+def test_many_strangers_do_not_fill_the_memory():
+    journal = Journal(10)
+    for number in range(5000):
+        note(journal, user_agent=f"bot {number}", remote=f"10.0.{number // 250}.{number % 250}")
+    assert len(journal._senders) <= 1000
+    assert len(journal._texts) <= 1000
+    assert journal.records()[0][-1]["user_agent"] == "bot 4999"
 
 
 def test_ten_thousand_records_cost_less_than_three_mebibytes():
