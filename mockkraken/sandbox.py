@@ -12,6 +12,7 @@ from mockkraken.catalog import Catalog, assets
 from mockkraken.catalog.world import world
 from mockkraken.clock import DAY, Clock, parse_time
 from mockkraken.exchange import Account, Exchange
+from mockkraken.faults.faults import Faults
 from mockkraken.gate.gate import Gate
 from mockkraken.gate.keys import KeyRing
 from mockkraken.gate.permissions import ALL
@@ -57,6 +58,7 @@ class Sandbox:
 
     def reset(self, *, seed: int | None = None, start: int | None = None) -> None:
         """Back to the start state of everything; with another seed or start time (ns) if given."""
+        self.faults.end()
         self._build(self._settings.seed if seed is None else seed, self._start if start is None else start)
         self.rest.venue = self.venue
         for listener in self.on_reset:
@@ -70,6 +72,7 @@ class Sandbox:
         self.keys = KeyRing(generator(seed, "keys"))
         self.tokens = Tokens(generator(seed, "tokens"))
         self.journal = Journal(self.settings.journal_size, sandbox=self.name)
+        self.faults = Faults(self.clock, self.keys, generator(seed, "faults"))
         now = self.clock.now()
         self._open_accounts(now)
         self._make_keys(now)
@@ -84,6 +87,7 @@ class Sandbox:
             tokens=self.tokens,
             journal=self.journal,
             rendered=Rendered(),
+            faults=self.faults,
         )
 
     def _open_accounts(self, now: int) -> None:

@@ -11,16 +11,21 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from mockkraken.clock import parse_time
+from mockkraken.control import scenarios
 from mockkraken.control.client import (
     AccountsControl,
     ClockControl,
-    CountersControl,
     JournalControl,
     KeysControl,
+    LockoutControl,
     SettingsControl,
+    TokensControl,
 )
+from mockkraken.control.counters_client import CountersControl
+from mockkraken.control.fault_client import FaultHandle, FaultsControl
 from mockkraken.control.market_client import OrdersControl, PairsControl, StatusControl
 from mockkraken.control.operations import Control
+from mockkraken.control.scenario_client import ScenariosControl
 from mockkraken.sandbox import Sandbox
 from mockkraken.settings import Settings
 
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
     from uvicorn.server import ServerState
 
+    from mockkraken.control.diagnosis import Report
+    from mockkraken.faults.faults import Faults
     from mockkraken.rest.app import Receive, Scope, Send
 
 DEFAULT_KEY = "full"
@@ -143,16 +150,19 @@ class MockKraken:
         host: the address to listen at.
         port: 0: a free one.
         control_token: what `/mock` calls must bring as `Authorization: Bearer`; without one, `host` must be loopback.
+        scenario: the name of the scenario that it is set up with, or the path of its file; so it is after each reset.
         settings: any of `Settings`. Only here `rate_limits` is `"off"` unless it is given: tests freeze the clock, and
             then no counter would ever fall.
 
     Attributes:
         api_key, api_secret: of the default key, `full`, which may do everything.
-        clock, settings, accounts, keys, pairs, orders, status, counters, journal: the control API.
+        clock, settings, accounts, keys, pairs, orders, status, counters, lockout, tokens, faults, journal: the
+            control API.
 
     Raises:
         SettingError: there is no such setting, or it does not take that value.
         ClockError: `clock` is no time.
+        ControlError: there is no such scenario, or a step of its set-up is refused.
         ValueError: `control_token` can't stand in a header.
     """
 
@@ -165,6 +175,7 @@ class MockKraken:
         port: int = 0,
         *,
         control_token: str | None = None,
+        scenario: str | None = None,
         **settings: Any,
     ) -> None:
         if control_token is not None and not _TOKEN.fullmatch(control_token):
@@ -172,7 +183,7 @@ class MockKraken:
         start = None if clock is None else parse_time(clock)
         chosen = {"rate_limits": "off", **settings}
         self._sandbox = Sandbox(settings=Settings.of(seed=seed, dialect=dialect, **chosen), start=start)
-        self._control = Control(self._sandbox)
+        self._control = Control(self._sandbox, None if scenario is None else scenarios.found(scenario))
         self._app = App(self._sandbox, self._control, control_token)
         self._host, self._port = host, port
         self._open = control_token is not None
@@ -192,7 +203,11 @@ class MockKraken:
         self.orders = OrdersControl(self._perform)
         self.status = StatusControl(self._perform)
         self.counters = CountersControl(self._perform)
+        self.lockout = LockoutControl(self._perform)
+        self.tokens = TokensControl(self._perform)
+        self.faults = FaultsControl(self._perform)
         self.journal = JournalControl(self._perform)
+        self.scenarios = ScenariosControl(self._perform)
 
     def __setattr__(self, name: str, value: object) -> None:
         # `kraken.status = "maintenance"` would do nothing, and spoil the object for all that come after.
@@ -248,13 +263,45 @@ class MockKraken:
         self._sandbox.on_reset.append(follow)
         follow()
 
-    def reset(self, *, seed: int | None = None, clock: str | float | None = None) -> None:
-        """Back to the start state of everything; with another seed or start time if given.
+    def reset(self, *, seed: int | None = None, clock: str | float | None = None, scenario: str | None = None) -> None:
+        """Back to the start state of everything; with another seed, start time or scenario if given.
+
+        Args:
+            seed: all randomness comes from it.
+            clock: frozen there.
+            scenario: its name, or the path of its file.
 
         Raises:
-            ControlError: `clock` is no time.
+            ControlError: `clock` is no time; or there is no such scenario, or a step of its set-up is refused.
         """
-        self._perform(Control.reset, {"seed": seed, "clock": clock})
+        chosen = None if scenario is None else scenarios.found(scenario)
+        self._perform(Control.reset, {"seed": seed, "clock": clock}, chosen)
+
+    def fault(self, endpoint: str = "*", **what: Any) -> FaultHandle:
+        """Let something go wrong from now on: `with kraken.fault("AddOrder", hang="30s", applied=True, times=1): ...`.
+
+        Args:
+            endpoint: for which endpoints.
+            what: the rest that `FaultsControl.add` takes.
+
+        Raises:
+            ControlError: that can't go wrong.
+        """
+        return self.faults.add(endpoint, **what)
+
+    def doctor(self, key: str | None = None) -> Report:
+        """Why requests were refused: findings with evidence and cure, worst first; printed, a drawn report.
+
+        Args:
+            key: only this key's requests, by name or public key; None: all.
+
+        Raises:
+            ControlError: there is no such key, nor has the journal one (404).
+        """
+        from mockkraken.control.diagnosis import Report, doctor
+
+        found = self._perform(doctor, {} if key is None else {"key": key})
+        return Report(found["findings"], found["timelines"])
 
     def signature(
         self, path: str, body: str, api_key: str | None = None, *, content_type: str | None = None
@@ -378,7 +425,7 @@ class MockKraken:
         state = ServerState()
         loop = asyncio.get_running_loop()
 
-        protocol: Any = _without_h2c(config.http_protocol_class)
+        protocol: Any = _tuned(config.http_protocol_class)
 
         def connection() -> asyncio.Protocol:
             made: asyncio.Protocol = protocol(config=config, server_state=state, app_state={}, _loop=loop)
@@ -394,17 +441,27 @@ class MockKraken:
         finally:
             alarm.off()
             server.close()
-            await _close_connections(state)
+            await _close_connections(state, self._sandbox.faults)
             await server.wait_closed()
 
 
-def _without_h2c(protocol: Any) -> Any:
-    """The protocol, deaf to offers of HTTP/2 over clear text, which the JDK's client makes with each request.
+def _tuned(protocol: Any) -> Any:
+    """The protocol, with what uvicorn's lacks.
 
-    uvicorn ignores the offer, but loses the body of the request that makes it.
+    It is deaf to offers of HTTP/2 over clear text, which the JDK's client makes with each request: uvicorn ignores the
+    offer, but loses the body of the request that makes it. And applications find the `transport` in their scope's
+    state, so that a fault can cut the connection.
     """
 
-    class Deaf(protocol):  # type: ignore[misc]  # which of uvicorn's two it is depends on what is installed
+    class Tuned(protocol):  # type: ignore[misc]  # which of uvicorn's two it is depends on what is installed
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self.app_state["transport"] = transport
+
+        def connection_lost(self, error: Exception | None) -> None:
+            super().connection_lost(error)
+            self.app_state.clear()
+
         def data_received(self, data: bytes) -> None:
             if _OFFER.search(data) and _REQUEST_LINE.match(data):
                 head, end, body = data.partition(b"\r\n\r\n")
@@ -414,11 +471,13 @@ def _without_h2c(protocol: Any) -> Any:
         def _unsupported_upgrade_warning(self) -> None:
             """Nothing: uvicorn's advice to install a WebSocket library would not help; the journal has the reason."""
 
-    return Deaf
+    return Tuned
 
 
-async def _close_connections(state: ServerState) -> None:
+async def _close_connections(state: ServerState, faults: Faults) -> None:
     """Close idle connections at once and busy ones when their answer is out; soon cut what is left.
+
+    What a fault holds is dropped.
 
     uvicorn's own shutdown does the same with two sleeps of 100 ms.
     """
@@ -433,6 +492,7 @@ async def _close_connections(state: ServerState) -> None:
                 connection.transport.abort()
         until = loop.time() + _GRACE
         while (state.connections or state.tasks) and loop.time() < until:
+            faults.drop()
             await asyncio.sleep(0.001)
 
 

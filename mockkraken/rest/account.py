@@ -17,10 +17,11 @@ from mockkraken.exchange.intake import cl_ord_key
 from mockkraken.exchange.ledger import LedgerEntry
 from mockkraken.exchange.margin import MONEY_DECIMALS
 from mockkraken.exchange.trades import Execution, Trade
+from mockkraken.gate.keys import Key
 from mockkraken.gate.permissions import ANY_KEY, all_of, any_of, in_order
 from mockkraken.ids import ORDER_ID
 from mockkraken.rest.endpoint import Caller, NoParams, Private, Venue
-from mockkraken.rest.paging import PageParams, bounds, page
+from mockkraken.rest.paging import PageParams, bounds, page, reach
 from mockkraken.rest.params import comma_list, is_version1
 from mockkraken.rest.rows import amend_row, ledger_row, order_row, trade_row
 from mockkraken.rest.trading import trading_pair
@@ -116,7 +117,11 @@ class ClosedOrdersParams(PageParams, kw_only=True):
 
 def closed_orders(venue: Venue, caller: Caller, params: ClosedOrdersParams) -> dict[str, Any]:
     account = caller.account
-    within = bounds(params, lambda txid: order.opentm if (order := account.orders.get(txid)) else None)
+
+    def time_of(txid: str) -> int | None:
+        return order.opentm if (order := account.orders.get(txid)) else None
+
+    within = bounds(params, time_of, caller.key, venue.settings)
 
     def matches(order: Order) -> bool:
         times = {"open": (order.opentm,), "close": (order.closetm,), "both": (order.opentm, order.closetm)}
@@ -152,11 +157,17 @@ def query_orders(venue: Venue, caller: Caller, params: QueryOrdersParams) -> dic
         if not ORDER_ID.fullmatch(txid):
             raise KrakenError(errors.INVALID_ORDER, f"{txid[:40]!r} is no txid", check="order")
         order = caller.account.orders.get(txid)
-        if order is None or not _referred(order, params):
-            continue
-        if (_CLOSED if order.closetm else _OPEN) in caller.key.permissions:
+        if order is not None and _referred(order, params) and _shown_to(caller.key, order):
             rows[txid] = order_row(order, trades=params.trades, consolidated=params.consolidate_taker)
     return rows
+
+
+def _shown_to(key: Key, order: Order) -> bool:
+    """Whether a key may see an order: by its status, and when one of its times lies within the key's reach [guess]."""
+    if (_CLOSED if order.closetm else _OPEN) not in key.permissions:
+        return False
+    within = reach(key)
+    return within.hold(order.opentm) or (bool(order.closetm) and within.hold(order.closetm))
 
 
 class OrderAmendsParams(msgspec.Struct):
@@ -166,7 +177,7 @@ class OrderAmendsParams(msgspec.Struct):
 def order_amends(venue: Venue, caller: Caller, params: OrderAmendsParams) -> dict[str, Any]:
     """An order's terms and their changes, the oldest first; none of one unknown, or that the key may not see."""
     order = caller.account.orders.get(params.order_id)
-    if order is None or (_CLOSED if order.closetm else _OPEN) not in caller.key.permissions:
+    if order is None or not _shown_to(caller.key, order):
         return {"count": 0, "amends": []}
     rows = [amend_row(amend, order.market.pair) for amend in venue.exchange.amends_of(order)]
     return {"count": len(rows), "amends": rows}
@@ -184,7 +195,11 @@ class TradesHistoryParams(PageParams, kw_only=True):
 
 def trades_history(venue: Venue, caller: Caller, params: TradesHistoryParams) -> dict[str, Any]:
     account = caller.account
-    within = bounds(params, lambda txid: trade.time if (trade := account.trades.get(txid)) else None)
+
+    def time_of(txid: str) -> int | None:
+        return trade.time if (trade := account.trades.get(txid)) else None
+
+    within = bounds(params, time_of, caller.key, venue.settings)
     rows = _executions(account.executions) if params.consolidate_taker else _fills(account.trades)
     found = ((fills[0].id, fills) for fills in rows if _is_of(params.type, fills) and within.hold(fills[0].time))
 
@@ -221,13 +236,19 @@ class QueryTradesParams(msgspec.Struct, kw_only=True):
 
 
 def query_trades(venue: Venue, caller: Caller, params: QueryTradesParams) -> dict[str, Any]:
-    """Trades by id: the first fill's gives the execution, a later fill's that fill (kraken/30 §8.1)."""
+    """Trades by id: the first fill's gives the execution, a later fill's that fill (kraken/30 §8.1).
+
+    Those beyond the key's reach are left out [guess] (kraken/10 §3.5).
+    """
     _check_count(params.txid, TRADES_MAX)
+    within = reach(caller.key)
     rows = {}
     for txid in params.txid:
         trade = caller.account.trades.get(txid)
         if trade is None:
             raise KrakenError(errors.INVALID_ORDER, f"{txid[:40]!r} is no trade of this account", check="order")
+        if not within.hold(trade.time):
+            continue
         fills = trade.execution.fills
         shown = fills if fills[0] is trade else [trade]
         rows[txid] = trade_row(shown, ledgers=params.ledgers, trades=params.trades)
@@ -262,7 +283,11 @@ class LedgersParams(PageParams, kw_only=True):
 
 def ledgers(venue: Venue, caller: Caller, params: LedgersParams) -> dict[str, Any]:
     book = caller.account.ledger
-    within = bounds(params, lambda entry_id: entry.time if (entry := book.get(entry_id)) else None)
+
+    def time_of(entry_id: str) -> int | None:
+        return entry.time if (entry := book.get(entry_id)) else None
+
+    within = bounds(params, time_of, caller.key, venue.settings)
     kinds = frozenset(comma_list(params.type))
     if not kinds.issubset(get_args(LedgerType)):
         raise KrakenError(invalid_arguments("type"), f"type is {params.type[:40]!r}")
@@ -298,13 +323,16 @@ class QueryLedgersParams(msgspec.Struct, kw_only=True):
 
 
 def query_ledgers(venue: Venue, caller: Caller, params: QueryLedgersParams) -> dict[str, Any]:
+    """Ledger entries by id; those beyond the key's reach are left out [guess] (kraken/10 §3.5)."""
     _check_count(params.id, LEDGERS_MAX)
+    within = reach(caller.key)
     rows = {}
     for entry_id in params.id:
         entry = caller.account.ledger.get(entry_id)
         if entry is None:
             raise KrakenError(invalid_arguments("id"), f"there is no ledger entry {entry_id[:40]!r}")  # [guess]
-        rows[entry_id] = ledger_row(entry, venue.catalog.assets[entry.asset])
+        if within.hold(entry.time):
+            rows[entry_id] = ledger_row(entry, venue.catalog.assets[entry.asset])
     return rows
 
 

@@ -14,13 +14,14 @@ import msgspec
 
 from mockkraken import errors
 from mockkraken.errors import Check, KrakenError
-from mockkraken.exchange import service
+from mockkraken.exchange import Account, service
 from mockkraken.gate.gate import Credentials
+from mockkraken.gate.secrecy import shown_path, shown_reason
 from mockkraken.gate.signature import signed_path
 from mockkraken.rest import account, coverage, edge, params, positions, public, trading
 from mockkraken.rest.body import Fields, Undecodable, read_body, read_query
 from mockkraken.rest.edge import Answer
-from mockkraken.rest.endpoint import Caller, Partial, Private, Public, Rows, Venue
+from mockkraken.rest.endpoint import Action, Caller, Partial, Private, Public, Rows, Venue
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,11 +56,15 @@ class _Call:
         "body",
         "check",
         "credentials",
+        "crowded",
         "endpoint",
         "error",
+        "fault",
         "headers",
+        "lost",
         "method",
         "path",
+        "port",
         "query",
         "reason",
         "refused",
@@ -71,8 +76,11 @@ class _Call:
         self.path: bytes = scope.get("raw_path") or scope["path"].encode()
         self.query: bytes = scope["query_string"]
         self.headers = _Headers(scope["headers"])
-        client = scope.get("client")
-        self.remote: str = client[0] if client else ""
+        remote: str
+        self.port: int | None
+        remote, self.port = scope.get("client") or ("", None)
+        # A socket for both versions of IP shows an IPv4 sender as ::ffff:a.b.c.d.
+        self.remote = remote.removeprefix("::ffff:")
         self.body = body
         self.endpoint = ""
         self.credentials: Credentials | None = None
@@ -80,6 +88,9 @@ class _Call:
         self.check: Check | None = None
         self.reason: str | None = None
         self.refused = False
+        self.crowded = False  # too many of the key's calls are under way
+        self.fault: int | None = None  # the number of the fault that struck it
+        self.lost = False  # whether that keeps the right answer from the client
 
     def refuse(self, answer: Answer, check: Check | None, reason: str, error: str | None = None) -> Answer:
         self.refused, self.check, self.reason, self.error = True, check, reason, error
@@ -89,9 +100,10 @@ class _Call:
 class _Headers:
     """The headers that count; of a repeated credential the first."""
 
-    __slots__ = ("api_key", "api_sign", "content_type", "user_agent")
+    __slots__ = ("all", "api_key", "api_sign", "content_type", "user_agent")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.all = headers
         self.api_key: bytes | None = None
         self.api_sign: bytes | None = None
         self.content_type = b""
@@ -123,17 +135,48 @@ class RestApp:
         body = await _read(receive)
         if body is None:
             return
-        answer = self.answer(scope, body)
-        headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        if self.venue.faults.active or self.venue.gate.throttle.on:
+            from mockkraken.rest import faulted  # most sandboxes never need it
 
-    def answer(self, scope: Scope, body: bytes) -> Answer:
-        """Apply one request, journal it, and say what goes back."""
+            await faulted.serve(self, scope, body, receive, send)
+        else:
+            await respond(send, self.answer(scope, body))
+
+    def keep_out(self, scope: Scope, body: bytes, instead: Callable[[_Call], Answer]) -> Answer:
+        """Journal a request that a fault keeps from the exchange, and say what goes back.
+
+        Args:
+            scope: the request.
+            body: its body.
+            instead: says what goes back and what the journal says of it.
+        """
+        self.venue.clock.run_due()
+        call = _Call(scope, body)
+        answer = instead(call)
+        self._journal(call, answer, self.venue.clock.now())
+        return answer
+
+    def answer(
+        self,
+        scope: Scope,
+        body: bytes,
+        *,
+        crowded: bool = False,
+        spoil: Callable[[_Call, Answer], Answer] | None = None,
+    ) -> Answer:
+        """Apply one request, journal it, and say what goes back.
+
+        Args:
+            scope: the request.
+            body: its body.
+            crowded: whether too many calls of its key are under way.
+            spoil: what a fault makes of the right answer, and of what the journal says.
+        """
         venue = self.venue
         venue.clock.run_due()
         started = venue.clock.now()
         call = _Call(scope, body)
+        call.crowded = crowded
         try:
             answer = self._route(call)
         except KrakenError as refusal:
@@ -143,6 +186,8 @@ class RestApp:
             _log.exception("%s %s failed", call.method, call.path.decode("latin-1"))
             reason = "mockkraken failed; its log has the traceback"
             answer = call.refuse(failure(errors.INTERNAL_ERROR), None, reason, errors.INTERNAL_ERROR)
+        if spoil is not None:
+            answer = spoil(call, answer)
         self._journal(call, answer, started)
         return answer
 
@@ -186,12 +231,24 @@ class RestApp:
         return call.refuse(edge.NOT_ALLOWED, "verb", "public methods take GET only")
 
     def _public(self, endpoint: Public, fields: Fields, call: _Call) -> Answer:
+        settings = self.venue.settings
+        if settings.public_rate_limit == "on" and settings.rate_limits == "on":
+            self._count(endpoint, fields, call.remote)
         read = params.read(endpoint.params, fields, named=False)
         result = endpoint.handler(self.venue, read)
         if isinstance(result, Partial):
             call.error, call.reason = result.error, result.reason
             return Answer(200, edge.JSON, _encode({"error": [result.error], "result": result.result}))
         return success(result)
+
+    def _count(self, endpoint: Public, fields: Fields, remote: str) -> None:
+        """The limit on public calls, before the arguments (kraken/10 §4.3)."""
+        venue, pair_id = self.venue, None
+        if endpoint.by_pair:
+            tokenized = fields.get("asset_class") == "tokenized_asset"
+            found = venue.catalog.public_pair(fields.get("pair", ""), tokenized=tokenized)
+            pair_id = found[0].id if found else None
+        venue.gate.public_calls.charge(remote, endpoint.name, pair_id, venue.clock.now())
 
     def _private(self, endpoint: Private, call: _Call) -> Answer:
         venue = self.venue
@@ -203,11 +260,16 @@ class RestApp:
             headers.api_key,
             headers.api_sign,
             call.remote,
+            crowded=call.crowded,
+            target=call.path,
+            headers=headers.all,
         )
         key = venue.gate.admit(credentials, endpoint.needs, endpoint.cost)
         try:
-            read = params.read(endpoint.params, credentials.fields, named=True)
             caller = Caller(key, venue.exchange.accounts[key.account])
+            if endpoint.action is not None and venue.settings.rate_limits == "on":
+                _receive(endpoint.action, venue, caller.account, credentials.fields)
+            read = params.read(endpoint.params, credentials.fields, named=True)
             if not endpoint.order_action:  # Those look at the account after their other arguments.
                 service.check_account(caller.account)
             result = endpoint.handler(venue, caller, read)
@@ -215,7 +277,8 @@ class RestApp:
                 call.error, call.reason = result.refused.message, result.refused.reason
                 result = result.result
             return success(result)
-        except KrakenError:
+        except KrakenError as refusal:
+            key.count_refusal(refusal.check)
             venue.gate.refused_later(key)
             raise
 
@@ -228,6 +291,8 @@ class RestApp:
 
     def _journal(self, call: _Call, answer: Answer, started: int) -> None:
         venue = self.venue
+        if not venue.journal.wanted:
+            return
         credentials = call.credentials
         key = credentials.key if credentials else None
         user_agent = call.headers.user_agent
@@ -239,17 +304,26 @@ class RestApp:
             account=key.account if key else None,
             key=key.name if key else None,
             api_key=key.api_key if key else None,
-            endpoint=call.endpoint or call.path.decode("latin-1"),
+            endpoint=call.endpoint or shown_path(call.path.decode("latin-1")),
             nonce=credentials.nonce if credentials else None,
             http_status=answer.status,
-            outcome="refused" if call.refused else "accepted",
+            outcome="faulted" if call.lost else "refused" if call.refused else "accepted",
             error=call.error,
             check=call.check,
-            reason=call.reason,
+            reason=None if call.reason is None else shown_reason(call.reason),
             scenario=credentials.scenario if credentials else None,
+            port=call.port,
+            highest=credentials.highest if credentials else None,
+            window=credentials.window if credentials else None,
+            fault=call.fault,
             # On a clock that does not run with the machine's, how long it took means nothing.
             duration_us=(venue.clock.now() - started) // 1000 if venue.clock.scale == 1 else 0,
         )
+
+
+def _receive(action: Action, venue: Venue, account: Account, fields: Fields) -> None:
+    """The trading engine's rate limit, before the arguments (kraken/10 §0, stage 13)."""
+    venue.exchange.limits.receive(account, action.pairs(venue, account, fields), action.fixed(fields))
 
 
 def success(result: Any) -> Answer:
@@ -260,6 +334,13 @@ def success(result: Any) -> Answer:
 def failure(message: str, *, status: int = 200) -> Answer:
     """The envelope of a refusal: no `result` member (kraken/10 §1.10, error_includes_empty_result)."""
     return Answer(status, edge.JSON, _encode({"error": [message]}))
+
+
+async def respond(send: Send, answer: Answer) -> None:
+    """Send an answer."""
+    headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from mockkraken import decimals, errors
+from mockkraken.clock import LATEST, rfc3339
 from mockkraken.errors import KrakenError
+
+if TYPE_CHECKING:
+    from mockkraken.gate.keys import Key
+    from mockkraken.settings import Settings
 
 PAGE = 50
 
@@ -41,13 +46,41 @@ class Bounds(NamedTuple):
         return (self.start is None or moment > self.start) and (self.end is None or moment <= self.end)
 
 
-def bounds(params: PageParams, time_of: TimeOf) -> Bounds:
-    """The bounds asked for; `time_of` gives the time (ns) of the row that an id names, None when there is none.
+def reach(key: Key) -> Bounds:
+    """The times that a key may query, its `query_from` and `query_to` (kraken/10 §3.5); 0 is no limit, as None is."""
+    start, end = key.query_from, key.query_to
+    return Bounds(start // _NS if start else None, end // _NS if end else None)
+
+
+def bounds(params: PageParams, time_of: TimeOf, key: Key, settings: Settings) -> Bounds:
+    """The bounds asked for, within the key's reach.
+
+    Args:
+        params: what was asked.
+        time_of: gives the time (ns) of the row that an id names, None when there is none.
+        key: who asks. A bound that is not given reaches as far as there is time, so beyond any limit of the key.
+        settings: `query_range_error` says whether a range beyond the reach is refused or cut.
 
     Raises:
-        KrakenError: a bound is neither a time nor the id of a row.
+        KrakenError: a bound is neither a time nor the id of a row, or lies beyond the key's reach.
     """
-    return Bounds(_bound("start", params.start, time_of), _bound("end", params.end, time_of))
+    start, end = _bound("start", params.start, time_of), _bound("end", params.end, time_of)
+    first, last = reach(key)
+    early = first is not None and (start is None or start < first)
+    late = last is not None and (end is None or end > last)
+    if (early or late) and settings.query_range_error != "clamp":
+        asked = f"start {_moment(start)}, end {_moment(end)}"
+        may = f"later than {_moment(first)} and up to {_moment(last)}"
+        reason = f"the range asked for ({asked}) reaches beyond what the key {key.name!r} may query: {may}"
+        raise KrakenError(settings.query_range_error, reason)
+    return Bounds(first if early else start, last if late else end)
+
+
+def _moment(time: int | None) -> str:
+    """A bound in words: RFC 3339, as unix seconds where that has no word for it."""
+    if time is None:
+        return "none"
+    return rfc3339(time * _NS) if time * _NS <= LATEST else f"{decimals.shortest(time, 6)} unix seconds"
 
 
 def _bound(name: str, text: str, time_of: TimeOf) -> int | None:

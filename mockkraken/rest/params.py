@@ -124,11 +124,15 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+def is_true(text: str) -> bool:
+    """Whether a text stands for true."""
+    return text.lower() in _TRUE
+
+
 def _boolean(text: str) -> bool:
-    folded = text.lower()
-    if folded in _TRUE:
+    if is_true(text):
         return True
-    if folded in _FALSE:
+    if text.lower() in _FALSE:
         return False
     raise ValueError("it takes true or false")
 

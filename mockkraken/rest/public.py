@@ -328,8 +328,8 @@ ENDPOINTS = (
     Public(
         "Ticker", ticker, TickerParams, summary="Best prices, last trade and day of some or all pairs", partial=True
     ),
-    Public("OHLC", ohlc, OHLCParams, summary="A pair's candles"),
+    Public("OHLC", ohlc, OHLCParams, summary="A pair's candles", by_pair=True),
     Public("Depth", depth, DepthParams, summary="A pair's order book"),
-    Public("Trades", trades, TradesParams, summary="A pair's last trades"),
+    Public("Trades", trades, TradesParams, summary="A pair's last trades", by_pair=True),
     Public("Spread", spread, SpreadParams, summary="A pair's last best prices"),
 )

@@ -16,12 +16,13 @@ from mockkraken.exchange.amends import AmendRequest, EditRequest
 from mockkraken.exchange.intake import check_deadline, cl_ord_key
 from mockkraken.gate.permissions import all_of, any_of
 from mockkraken.gate.tokens import LIFETIME
+from mockkraken.rest import actions
 from mockkraken.rest import params as arguments
+from mockkraken.rest.actions import BATCH_MAX, BATCH_MIN
 from mockkraken.rest.body import Fields
 from mockkraken.rest.endpoint import Caller, NoParams, Private, Rows, Venue
 from mockkraken.rest.rows import NO_PRICE, close_text, order_text, price_texts, volume_text
 
-BATCH_MIN, BATCH_MAX = 2, 15  # [doc] orders, kraken/30 §3
 BATCH_REJECTION_SHAPE: Literal["rows", "top_level"] = "rows"
 """How a batch with an invalid order is refused: row by row [obs], or as a whole with its first error
 [guess, batch_rejection_shape]."""
@@ -260,6 +261,7 @@ ENDPOINTS = (
         all_of("modify-trades"),
         AddOrderParams,
         cost=0,
+        action=actions.ADD,
         summary="Place an order, or only validate it",
     ),
     Private(
@@ -268,6 +270,7 @@ ENDPOINTS = (
         all_of("modify-trades", "close-trades"),
         AddOrderBatchParams,
         cost=0,
+        action=actions.ADD_BATCH,
         summary="Place 2 to 15 orders on one pair, or only validate them",
     ),
     Private(
@@ -276,6 +279,7 @@ ENDPOINTS = (
         any_of("modify-trades", "close-trades"),
         AmendRequest,
         cost=0,
+        action=actions.AMEND,
         summary="Change an order in place",
     ),
     Private(
@@ -284,6 +288,7 @@ ENDPOINTS = (
         all_of("modify-trades", "close-trades"),
         EditOrderParams,
         cost=0,
+        action=actions.EDIT,
         summary="Replace an order by one with other terms",
     ),
     Private(
@@ -292,6 +297,7 @@ ENDPOINTS = (
         any_of("modify-trades", "close-trades"),
         CancelOrderParams,
         cost=0,
+        action=actions.CANCEL,
         summary="Cancel orders by txid, userref or cl_ord_id",
     ),
     Private(

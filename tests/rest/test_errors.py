@@ -1,4 +1,7 @@
-"""What goes wrong, and how it is said: the edge, the gate and the envelope (kraken/10 §0, §1.9, §1.10, §3.3)."""
+"""What goes wrong, and how it is said: the edge and the envelope (kraken/10 §0, §1.9, §1.10).
+
+Every fault by itself, which of two answers, and the permissions are walked through in gate/test_walk_*.py.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from mockkraken.clock import SECOND
-from mockkraken.gate.permissions import CODES
-from mockkraken.gate.signature import sign
 from mockkraken.rest import edge
 from mockkraken.rest.app import ENDPOINTS, path_of
 from mockkraken.rest.endpoint import Private, Public
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Client, Reply
 
     from mockkraken.sandbox import Sandbox
@@ -28,10 +26,7 @@ PRIVATE = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint, Private)]
 PUBLIC = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint, Public)]
 FORM = "application/x-www-form-urlencoded"
 UNKNOWN_METHOD = b'{"error":["EGeneral:Unknown method"]}'
-INVALID_KEY = b'{"error":["EAPI:Invalid key"]}'
 INVALID_SIGNATURE = b'{"error":["EAPI:Invalid signature"]}'
-INVALID_NONCE = b'{"error":["EAPI:Invalid nonce"]}'
-DENIED = b'{"error":["EGeneral:Permission denied"]}'
 
 
 def html(answer: Reply, status: int, title: str) -> bool:
@@ -169,101 +164,7 @@ def test_a_user_agent_may_be_required(kraken: Client, sandbox: Sandbox) -> None:
     assert kraken.journal()["user_agent"] == "curl/8"
 
 
-# The gate, row by row (kraken/10 §1.9)
-
-
-def test_no_key_and_unknown_keys(kraken: Client) -> None:
-    path, body = "/0/private/Balance", b"nonce=1"
-    headers = kraken.signed(path, "1", body)
-    without = {name: value for name, value in headers.items() if name != "API-Key"}
-    assert kraken.send("POST", path, body, headers=without).body == INVALID_KEY
-    assert kraken.send("POST", path, body).body == INVALID_KEY
-    key = kraken.api_key
-    for wrong in (
-        "",
-        "nobody",
-        "full",
-        key.lower(),
-        f" {key}",
-        f'"{key}"',
-        f"{key}\n",
-        key[:-1],
-        kraken.api_secret,
-        "ÿ",
-    ):
-        answer = kraken.send("POST", path, body, headers=headers | {"API-Key": wrong})
-        assert (answer.status, answer.body) == (200, INVALID_KEY)
-        assert kraken.journal()["check"] == "key"
-        assert kraken.journal()["api_key"] is None
-        assert kraken.api_secret not in str(kraken.journal())
-    assert kraken.send("POST", path, body, headers=headers).errors == []
-
-
-def test_expired_disabled_and_deleted_keys(login: Callable[..., Client], sandbox: Sandbox) -> None:
-    expired = login("expired")
-    assert expired.post("Balance").body == INVALID_KEY
-    assert expired.journal()["check"] == "expiry"
-    used = login("used", permissions=CODES)
-    assert used.post("Balance").errors == []
-    key = sandbox.keys.find("used")
-    assert key is not None
-    sandbox.keys.edit(key, {"disabled": True}, now=sandbox.clock.now())
-    assert used.post("Balance").body == INVALID_KEY
-    sandbox.keys.edit(key, {"disabled": False, "valid_until": sandbox.clock.now() + SECOND}, now=sandbox.clock.now())
-    assert used.post("Balance").errors == []
-    sandbox.clock.advance(SECOND)
-    assert used.post("Balance").body == INVALID_KEY
-    sandbox.keys.delete(key)
-    assert used.post("Balance").body == INVALID_KEY
-    assert used.journal()["check"] == "key"
-
-
-@pytest.mark.parametrize(
-    ("setting", "body"), [("EAPI:Invalid key", INVALID_KEY), ("EGeneral:Permission denied", DENIED)]
-)
-def test_an_address_that_is_not_allowed(
-    login: Callable[..., Client], sandbox: Sandbox, setting: str, body: bytes
-) -> None:
-    sandbox.settings.patch({"ip_denied_error": setting})
-    restricted = login("restricted")
-    path = "/0/private/Balance"
-
-    def call(nonce: int, remote: str) -> Reply:
-        form = b"nonce=%d" % nonce
-        return restricted.send("POST", path, form, headers=restricted.signed(path, str(nonce), form), remote=remote)
-
-    assert call(1, "127.0.0.1").body == body
-    assert restricted.journal()["check"] == "address"
-    assert call(1, "203.0.114.1").body == body
-    assert call(1, "").body == body
-    assert call(1, "203.0.113.77").errors == []
-    assert call(2, "::ffff:203.0.113.1").errors == []
-
-
-def test_no_signature_and_wrong_ones(kraken: Client, sandbox: Sandbox) -> None:
-    path, body = "/0/private/Balance", b"nonce=1"
-    headers = kraken.signed(path, "1", body)
-    good = headers["API-Sign"]
-    del headers["API-Sign"]
-    assert kraken.send("POST", path, body, headers=headers).body == INVALID_SIGNATURE
-    malformed = ["", "no base64!", good[:-1], good + "=", good.replace("=", ""), "é" * 88, "ab" * 64]
-    others = [
-        sign(kraken.api_secret, "/0/private/BalanceEx", "1", body),
-        sign(kraken.api_secret, path, "2", body),
-        sign(kraken.api_secret, path, "1", b"nonce=1&"),
-        sign("AQID", path, "1", body),
-    ]
-    for wrong in malformed + others:
-        assert kraken.send("POST", path, body, headers=headers | {"API-Sign": wrong}).body == INVALID_SIGNATURE
-        assert kraken.journal()["check"] == "signature"
-        assert good not in str(kraken.journal())
-    sandbox.settings.patch({"dialect": "observed"})
-    for wrong in malformed:
-        assert kraken.send("POST", path, body, headers=headers | {"API-Sign": wrong}).body == INVALID_SIGNATURE
-    for wrong in others:
-        assert kraken.send("POST", path, body, headers=headers | {"API-Sign": wrong}).body == INVALID_KEY
-        assert kraken.journal()["check"] == "signature"
-    assert kraken.send("POST", path, body, headers=headers | {"API-Sign": good}).errors == []
+# The query of a private call
 
 
 def test_a_query_belongs_to_what_is_signed(kraken: Client) -> None:
@@ -278,140 +179,6 @@ def test_a_field_in_the_query_of_a_private_call_does_not_count(kraken: Client) -
     path, query, body = "/0/private/TradeBalance", "asset=FOO&nonce=9", b"nonce=1"
     answer = kraken.send("POST", path, body, query=query, headers=kraken.signed(f"{path}?{query}", "1", body))
     assert answer.errors == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"pair=XBTUSD",
-        b"nonce=",
-        b"nonce=abc",
-        b"nonce=-1",
-        b"nonce=1.0",
-        b"nonce=1e3",
-        b"nonce=0x10",
-        b"nonce=%2B1",
-        b"nonce=+1",
-        b"nonce=1%0A",
-        b"nonce=18446744073709551616",
-        b"nonce=1517?pair=XETHZEUR?type=sell",
-        b"Nonce=1",
-    ],
-)
-def test_nonces_that_are_none(kraken: Client, body: bytes) -> None:
-    answer = kraken.post_raw("Balance", body, nonce="1")
-    assert (answer.status, answer.body) == (200, INVALID_NONCE)
-    assert kraken.journal()["check"] == "nonce"
-    assert kraken.post("Balance").errors == []
-
-
-def test_a_nonce_only_in_a_header_or_query_is_none(kraken: Client) -> None:
-    path = "/0/private/Balance"
-    headers = kraken.signed(path, "1", b"") | {"API-Nonce": "1", "nonce": "1"}
-    assert kraken.send("POST", path, headers=headers).body == INVALID_NONCE
-    headers = kraken.signed(f"{path}?nonce=1", "1", b"")
-    assert kraken.send("POST", path, query="nonce=1", headers=headers).body == INVALID_NONCE
-
-
-def test_nonces_that_are_too_low(kraken: Client) -> None:
-    for nonce, good in ((5, True), (5, False), (4, False), (0, False), (6, True), (2**64 - 1, True), (7, False)):
-        answer = kraken.post_raw("Balance", b"nonce=%d" % nonce, nonce=nonce)
-        assert answer.body == INVALID_NONCE if not good else answer.errors == []
-
-
-def test_what_uses_up_a_nonce(kraken: Client, login: Callable[..., Client]) -> None:
-    """Only what has authenticated does: not a bad signature, but a missing permission and a wrong argument."""
-    headers = {"API-Key": kraken.api_key, "API-Sign": sign("AQID", "/0/private/Balance", "99", b"nonce=99")}
-    assert kraken.send("POST", "/0/private/Balance", b"nonce=99", headers=headers).body == INVALID_SIGNATURE
-    assert kraken.post_raw("Balance", b"nonce=5", nonce=5).errors == []
-    assert kraken.post_raw("AddOrder", b"nonce=6", nonce=6).refusal == "EGeneral:Invalid arguments:pair"
-    assert kraken.post_raw("Balance", b"nonce=6", nonce=6).body == INVALID_NONCE
-    readonly = login("readonly")
-    assert readonly.post_raw("AddOrder", b"nonce=6", nonce=6).body == DENIED
-    assert readonly.post_raw("Balance", b"nonce=6", nonce=6).body == INVALID_NONCE
-
-
-def test_whether_a_refusal_after_the_nonce_uses_it_up_is_a_setting(login: Callable[..., Client]) -> None:
-    readonly = login("readonly")
-    readonly.sandbox.settings.patch({"nonce_consumed_on_later_failure": False})
-    assert readonly.post_raw("AddOrder", b"nonce=6", nonce=6).body == DENIED
-    assert readonly.post_raw("Ledgers", b"nonce=6&type=x", nonce=6).refusal == "EGeneral:Invalid arguments:type"
-    assert readonly.post_raw("QueryOrders", b"nonce=6", nonce=6).refusal == "EGeneral:Invalid arguments:txid"
-    assert readonly.post_raw("Balance", b"nonce=6", nonce=6).errors == []
-    assert readonly.post_raw("Balance", b"nonce=6", nonce=6).body == INVALID_NONCE
-
-
-def test_which_fault_answers_first(login: Callable[..., Client]) -> None:
-    """kraken/10 §6: each request has all the faults that stand below its own."""
-    readonly = login("readonly")
-    path, stale = "/0/private/AddOrder", b"nonce=1&pair=FOOBAR"
-    readonly.post("Balance")
-    headers = readonly.signed(path, "1", stale)
-    unsigned = {"API-Key": readonly.api_key, "API-Sign": "x"}
-    assert readonly.send("POST", path, b"{", headers={"API-Key": "nobody"}).refusal == "EAPI:Bad request"
-    assert readonly.send("POST", path, b"nonce=x", headers={"API-Key": "nobody"}).body == INVALID_KEY
-    assert readonly.send("POST", path, b"nonce=x", headers=unsigned).body == INVALID_NONCE
-    assert readonly.send("POST", path, stale, headers=unsigned).body == INVALID_SIGNATURE
-    assert readonly.send("POST", path, stale, headers=headers).body == INVALID_NONCE
-    assert readonly.post("AddOrder", pair="FOOBAR").body == DENIED
-
-
-# Permissions (kraken/10 §3.3), from the endpoints' own declarations
-
-NEEDS = {
-    "Balance": "query-funds",
-    "BalanceEx": "query-funds",
-    "TradeVolume": "query-funds",
-    "TradeBalance": "query-open-trades",
-    "OpenOrders": "query-open-trades",
-    "OpenPositions": "query-open-trades",
-    "ClosedOrders": "query-closed-trades",
-    "TradesHistory": "query-closed-trades",
-    "QueryTrades": "query-closed-trades",
-    "QueryOrders": "query-open-trades or query-closed-trades",
-    "Ledgers": "query-ledger",
-    "QueryLedgers": "query-ledger",
-    "GetApiKeyInfo": "any valid key",
-    "GetWebSocketsToken": "create-ws-token",
-    "AddOrder": "modify-trades",
-    "CancelOrder": "modify-trades or close-trades",
-    "CancelAll": "modify-trades or close-trades",
-    "AddOrderBatch": "modify-trades and close-trades",
-    "EditOrder": "modify-trades and close-trades",
-    "AmendOrder": "modify-trades or close-trades",
-    "CancelOrderBatch": "modify-trades or close-trades",
-    "CancelAllOrdersAfter": "modify-trades or close-trades",
-    "OrderAmends": "query-open-trades or query-closed-trades",
-}
-
-
-@pytest.mark.parametrize("endpoint", PRIVATE, ids=lambda endpoint: endpoint.name)
-def test_permissions(login: Callable[..., Client], endpoint: Private) -> None:
-    """A key that lacks one thing is refused; one that has just enough is refused for anything but that."""
-    if endpoint.name in NEEDS:
-        assert endpoint.needs.text == NEEDS[endpoint.name]
-    codes = endpoint.needs.codes
-    if endpoint.needs.either:
-        lacking, enough = [set(CODES) - codes], [{code} for code in sorted(codes)]
-    else:
-        lacking, enough = [set(CODES) - {code} for code in sorted(codes)], [set(codes)]
-    for number, permissions in enumerate(lacking):
-        client = login(f"lacking-{number}", permissions=permissions)
-        # The permission is looked at before any argument.
-        for fields in ({}, {"pair": "FOOBAR", "txid": "x", "volume": "-1"}):
-            answer = client.post(endpoint.name, **fields)
-            assert (answer.status, answer.body) == (200, DENIED)
-            assert client.journal()["check"] == "permission"
-    for number, permissions in enumerate(enough):
-        client = login(f"enough-{number}", permissions=permissions)
-        for fields in ({}, {"pair": "FOOBAR", "txid": "x", "volume": "-1"}):
-            assert client.post(endpoint.name, **fields).body != DENIED
-
-
-def test_every_endpoint_of_the_table_is_there() -> None:
-    assert NEEDS.keys() <= {endpoint.name for endpoint in PRIVATE}
-    assert len({path_of(endpoint) for endpoint in ENDPOINTS}) == len(ENDPOINTS)
 
 
 # A refusal leaves no trace
