@@ -31,6 +31,7 @@ class Reset(msgspec.Struct):
 
     seed: Seed | None = None
     clock: Any = None
+    scenario: str | None = None
 
 
 class ClockMove(msgspec.Struct):
@@ -90,7 +91,7 @@ class NewKey(msgspec.Struct):
 
 
 class KeyChange(msgspec.Struct):
-    """`PATCH /mock/keys/KEY`; the times may be null: none."""
+    """`PATCH /mock/keys/KEY`; the times and otp may be null: none."""
 
     name: str | UnsetType = UNSET
     permissions: Permissions | UnsetType = UNSET
@@ -99,6 +100,7 @@ class KeyChange(msgspec.Struct):
     valid_until: Any = UNSET
     query_from: Any = UNSET
     query_to: Any = UNSET
+    otp: Any = UNSET
     disabled: bool | UnsetType = UNSET
 
 
@@ -108,8 +110,23 @@ class NonceState(msgspec.Struct):
     highest: str | int
 
 
+class Lockout(msgspec.Struct):
+    """`POST /mock/lockout`: a key, an address, or both; or `clear` alone."""
+
+    key: str | None = None
+    ip: str | None = None
+    seconds: Any = None
+    clear: bool | None = None
+
+
+class TokenExpiry(msgspec.Struct):
+    """`POST /mock/tokens/expire`; without a key: all tokens."""
+
+    key: str | None = None
+
+
 class Counters(msgspec.Struct):
-    """`POST /mock/counters`: counters by key, or `clear` alone."""
+    """`POST /mock/counters`: counters by key, and by account and pair, or `clear` alone."""
 
     rest: dict[str, Any] = {}
     trading: dict[str, Any] = {}
@@ -148,6 +165,39 @@ class Fill(msgspec.Struct):
     volume: Any = UNSET
 
 
+class GivenScenario(msgspec.Struct):
+    """`POST /mock/scenarios`: a file's name, and the text that it holds."""
+
+    name: str
+    toml: str
+
+
+class NewFault(msgspec.Struct):
+    """`POST /mock/faults`; times null: until it is taken away."""
+
+    action: dict[str, Any]
+    match: dict[str, Any] = {}
+    times: Annotated[int, msgspec.Meta(ge=1, le=10**15)] | None = None
+    skip: _Count = 0
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+
+
+class FaultMatch(msgspec.Struct):
+    """The `match` of a NewFault; null: any."""
+
+    endpoint: str | None = None
+    key: str | None = None
+    pair: str | None = None
+
+
+class FaultDelay(msgspec.Struct):
+    """The `delay` of a fault, when it is another for each request."""
+
+    dist: Literal["lognormal"]
+    p50: Any
+    p99: Any
+
+
 class Signed(msgspec.Struct):
     """`POST /mock/signature`: a private call; without `content_type` the body tells whether it is JSON."""
 
@@ -164,8 +214,15 @@ class JournalQuery(msgspec.Struct):
     endpoint: str | None = None
     outcome: Outcome | None = None
     check: Check | None = None
+    scenario: str | None = None
     since: _Count = 0
     limit: _Count | None = None
+
+
+class DoctorQuery(msgspec.Struct):
+    """`GET /mock/doctor`; None: every key."""
+
+    key: str | None = None
 
 
 @cache

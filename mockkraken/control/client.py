@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
-from mockkraken.control import counters
+from mockkraken.control import access
 from mockkraken.control.operations import Control
 
 
@@ -245,15 +245,18 @@ class KeyHandle:
         name: its name.
         api_key: the public key, for the API-Key header.
         api_secret: the secret, in base64.
+        otp_secret: what the second factor that it was made with counts with (base32, for an authenticator app), or its
+            password; None: it was made without, or not just now.
     """
 
-    __slots__ = ("_perform", "api_key", "api_secret", "name")
+    __slots__ = ("_perform", "api_key", "api_secret", "name", "otp_secret")
 
     def __init__(self, perform: Perform, row: Mapping[str, Any]) -> None:
         self._perform = perform
         self.name: str = row["key"]
         self.api_key: str = row["api_key"]
         self.api_secret: str = perform(Control.key_secret, self.api_key)
+        self.otp_secret: str | None = row.get("otp_secret")
 
     def __repr__(self) -> str:
         return f"<key {self.name!r}>"
@@ -286,13 +289,15 @@ class KeyHandle:
 
         Args:
             changes: any of `name`, `permissions`, `nonce_window`, `ip_allowlist`, `valid_until`, `query_from`,
-                `query_to`, `disabled`.
+                `query_to`, `disabled`, and `otp`, as `KeysControl.create` takes it.
 
         Raises:
             ControlError: there is no such property, or it does not take that value.
         """
         row: dict[str, Any] = self._perform(Control.change_key, self.api_key, changes)
         self.name = row["key"]
+        if "otp" in changes:
+            self.otp_secret = row.get("otp_secret")
         return row
 
     def delete(self) -> None:
@@ -314,6 +319,11 @@ class KeysControl:
     def __iter__(self) -> Iterator[KeyHandle]:
         return iter([KeyHandle(self._perform, row) for row in self._perform(Control.keys)["keys"]])
 
+    def profiles(self) -> list[dict[str, Any]]:
+        """The recipes for `create(profile=...)`: `name`, `permissions`, `nonce_window` and `ip_allowlist` of each."""
+        profiles: list[dict[str, Any]] = self._perform(Control.profiles)["profiles"]
+        return profiles
+
     def create(
         self,
         *,
@@ -326,6 +336,7 @@ class KeysControl:
         valid_until: str | float | None = None,
         query_from: str | float | None = None,
         query_to: str | float | None = None,
+        otp: str | Mapping[str, str] | None = None,
         api_key: str | None = None,
         api_secret: str | None = None,
     ) -> KeyHandle:
@@ -339,8 +350,10 @@ class KeysControl:
             nonce_window: how far below the highest nonce an unused one passes.
             ip_allowlist: addresses and ranges that it may be used from; empty: everywhere.
             valid_until: when it runs out.
-            query_from: how far back queries shall reach; kept and shown, not enforced yet.
+            query_from: how far back queries of orders, trades and ledger entries may reach; None: without limit.
             query_to: up to when.
+            otp: `"totp"`: each call needs a code from an authenticator app, see `KeyHandle.otp_secret`;
+                `{"totp": BASE32}`: with that secret; `{"password": TEXT}`: each call needs that text.
             api_key: the public key; None: a generated one.
             api_secret: in base64; None: a generated one.
 
@@ -357,81 +370,65 @@ class KeysControl:
             "valid_until": valid_until,
             "query_from": query_from,
             "query_to": query_to,
+            "otp": otp,
             "api_key": api_key,
             "api_secret": api_secret,
         }
         return KeyHandle(self._perform, self._perform(Control.create_key, body))
 
 
-class RestCounters(MutableMapping[str, str]):
-    """The REST call counters: key → points as decimal text. Deleting one puts it at zero.
-
-    Keys may be given by name or public key, and points as text or number, from 0 to what the account's tier allows.
-    """
+class LockoutControl:
+    """The temporary lockout: `EGeneral:Temporary lockout` for each private call of a key or an address."""
 
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
 
-    def __getitem__(self, name_or_key: str) -> str:
-        points: str = self._perform(counters.counter, name_or_key)
-        return points
+    def start(
+        self, key: str | None = None, *, ip: str | None = None, seconds: str | float | None = None
+    ) -> list[dict[str, Any]]:
+        """Lock out; all lockouts as they are then.
 
-    def __setitem__(self, name_or_key: str, points: Any) -> None:
-        self._perform(counters.set_counters, {"rest": {name_or_key: points}})
-
-    def __delitem__(self, name_or_key: str) -> None:
-        self[name_or_key] = "0"
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._all()
-
-    def clear(self) -> None:
-        """All to zero."""
-        self.patch(dict.fromkeys(self, 0))
-
-    def patch(self, points: Mapping[str, Any]) -> dict[str, str]:
-        """Set several, all or nothing; all of them as they are then.
+        Args:
+            key: by name or public key; None: every key.
+            ip: the address that it comes from; None: every address.
+            seconds: for how long, also `"15m"`; None: as the setting `lockout_seconds` says. Each attempt meanwhile
+                starts that time anew, unless `lockout_extends_on_attempt` is off.
 
         Raises:
-            ControlError: there is no such key (404), or a counter can't stand there.
+            ControlError: there is no such key (404), neither key nor ip is given, or no such time.
         """
-        changed: dict[str, str] = self._perform(counters.set_counters, {"rest": points})["rest"]
-        return changed
+        body = {"key": key, "ip": ip, "seconds": seconds}
+        locked: list[dict[str, Any]] = self._perform(access.lock_out, body)["lockouts"]
+        return locked
 
-    def _all(self) -> dict[str, str]:
-        rest: dict[str, str] = self._perform(counters.counters)["rest"]
-        return rest
+    def state(self) -> list[dict[str, Any]]:
+        """The lockouts in force: `key`, `api_key`, `ip`, `until`, ..."""
+        locked: list[dict[str, Any]] = self._perform(access.lockouts)["lockouts"]
+        return locked
+
+    def clear(self) -> None:
+        """Let everybody in again, and count refusals from zero."""
+        self._perform(access.lock_out, {"clear": True})
 
 
-class CountersControl:
-    """The rate counters. They count while the setting `rate_limits` is on."""
+class TokensControl:
+    """The tokens that GetWebSocketsToken has given."""
 
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
         self._perform = perform
 
-    @property
-    def rest(self) -> RestCounters:
-        """The REST call counter of each key; `counters.rest["full"] = 19` sets one."""
-        return RestCounters(self._perform)
+    def expire(self, key: str | None = None) -> list[dict[str, Any]]:
+        """End the tokens of one key (name or public key), or all; how many of each key: `key`, `api_key`, `count`.
 
-    def state(self) -> dict[str, Any]:
-        """The answer of `GET /mock/counters`: `rest` by key, `trading` (empty yet), and the `api_keys` by name."""
-        state: dict[str, Any] = self._perform(counters.counters)
-        return state
-
-    def clear(self) -> None:
-        """All to zero."""
-        self._perform(counters.set_counters, {"clear": True})
+        Raises:
+            ControlError: there is no such key (404).
+        """
+        expired: list[dict[str, Any]] = self._perform(access.expire_tokens, {"key": key})["expired"]
+        return expired
 
 
 class JournalControl:
@@ -444,7 +441,7 @@ class JournalControl:
         """The answer of `GET /mock/journal`: `records`, how many were `dropped`, and the `next` to give as `since`.
 
         Args:
-            query: any of `key`, `endpoint`, `outcome`, `check`, `since` (exclusive), `limit`.
+            query: any of `key`, `endpoint`, `outcome`, `check`, `scenario`, `since` (exclusive), `limit`.
 
         Raises:
             ControlError: there is no such filter, or it does not take that value.

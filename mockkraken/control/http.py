@@ -15,7 +15,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mockkraken.control import counters, documents, markets, pairs, signing, status
+from mockkraken.control import (
+    access,
+    counters,
+    diagnosis,
+    documents,
+    faults,
+    markets,
+    pairs,
+    scenarios,
+    signing,
+    status,
+)
 from mockkraken.control.errors import (
     INTERNAL,
     METHOD_NOT_ALLOWED,
@@ -62,6 +73,9 @@ CALLS: dict[str, dict[str, Call]] = {
         "PATCH": Call(Control.change_key, "body"),
         "DELETE": Call(Control.delete_key),
     },
+    "/mock/profiles": {"GET": Call(Control.profiles)},
+    "/mock/lockout": {"GET": Call(access.lockouts), "POST": Call(access.lock_out, "body")},
+    "/mock/tokens/expire": {"POST": Call(access.expire_tokens, "body")},
     "/mock/counters": {"GET": Call(counters.counters), "POST": Call(counters.set_counters, "body")},
     "/mock/market/{pair:path}": {"GET": Call(markets.market), "POST": Call(markets.change_market, "body")},
     "/mock/pairs/{pair:path}": {"GET": Call(pairs.rules), "PATCH": Call(pairs.change_rules, "body")},
@@ -69,8 +83,17 @@ CALLS: dict[str, dict[str, Call]] = {
     "/mock/status": {"GET": Call(status.status), "POST": Call(status.set_status, "body")},
     "/mock/orders/{txid}/fill": {"POST": Call(markets.fill_order, "body")},
     "/mock/orders/{txid}": {"GET": Call(markets.order)},
+    "/mock/scenarios": {"GET": Call(scenarios.scenarios), "POST": Call(scenarios.start_given, "body")},
+    "/mock/scenarios/{name:path}": {"POST": Call(scenarios.start)},
+    "/mock/faults/{id}": {"GET": Call(faults.fault), "DELETE": Call(faults.remove_fault)},
+    "/mock/faults": {
+        "GET": Call(faults.faults),
+        "POST": Call(faults.add_fault, "body"),
+        "DELETE": Call(faults.clear_faults),
+    },
     "/mock/openapi.json": {"GET": Call(documents.openapi)},
     "/mock/signature": {"POST": Call(signing.signature, "body")},
+    "/mock/doctor": {"GET": Call(diagnosis.doctor, "query")},
     "/mock/journal": {"GET": Call(Control.journal, "query"), "DELETE": Call(Control.clear_journal)},
 }
 

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from mockkraken import decimals
 from mockkraken.catalog.world import world
 from mockkraken.clock import SECOND, Clock, ClockError, rfc3339
-from mockkraken.control import bodies
+from mockkraken.control import bodies, scenarios
 from mockkraken.control.bodies import mapping, read
 from mockkraken.control.errors import conflict, invalid, unknown
 from mockkraken.control.values import amount, moment, plain, span
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mockkraken.catalog import Asset
     from mockkraken.sandbox import Sandbox
+    from mockkraken.scenarios.scenario import Scenario
 
 _MOMENTS = ("valid_until", "query_from", "query_to")
 
@@ -38,12 +39,18 @@ class Control:
 
     Args:
         sandbox: whose.
+        scenario: what it is set up with, now and after each reset that names no other.
     """
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, scenario: Scenario | None = None) -> None:
         self.sandbox = sandbox
         self._machine = Clock()
         self._started = self._machine.now()
+        self.scenario = scenario
+        # The public keys of those that scenarios have made.
+        self.scenario_keys: set[str] = set()
+        if scenario is not None:
+            scenarios.begin(self, scenario)
 
     def perform(self, operation: Callable[..., Any], *given: Any) -> Any:
         """Do one of the operations below, after everything that was due before it.
@@ -65,11 +72,16 @@ class Control:
             "sandboxes": [self.sandbox.name],
         }
 
-    def reset(self, body: object) -> dict[str, Any]:
-        """Everything back to its start state."""
+    def reset(self, body: object, scenario: Scenario | None = None) -> dict[str, Any]:
+        """Everything back to its start state, then `scenario` set up, or the one that the body names."""
         given = read(bodies.Reset, body)
         start = None if given.clock is None else moment("clock", given.clock)
+        if scenario is None:
+            scenario = self.scenario if given.scenario is None else scenarios.named(given.scenario)
         self.sandbox.reset(seed=given.seed, start=start)
+        self.scenario_keys.clear()
+        if scenario is not None:
+            scenarios.begin(self, scenario)
         return {}
 
     # Clock
@@ -266,18 +278,21 @@ class Control:
 
     def keys(self) -> dict[str, Any]:
         """Every key."""
-        return {"keys": [_key_row(key) for key in self.sandbox.keys.all()]}
+        return {"keys": [self._key_row(key) for key in self.sandbox.keys.all()]}
+
+    def profiles(self) -> dict[str, Any]:
+        """The recipes that integrators give for a key."""
+        rows = [{"name": name, **msgspec.structs.asdict(profile)} for name, profile in world().profiles.items()]
+        return {"profiles": rows}
 
     def key(self, name_or_key: str) -> dict[str, Any]:
         """One key with its nonce state."""
-        return _key_row(self._key(name_or_key))
+        return self._key_row(self._key(name_or_key))
 
     def create_key(self, body: object) -> dict[str, Any]:
         """Make a key; the answer has its secret."""
         given = read(bodies.NewKey, body)
         sandbox = self.sandbox
-        if given.otp is not None:
-            raise invalid("otp", "keys with a second factor are not offered; leave it out, or null")
         if not self._account(given.account).client:
             raise invalid("account", f"no key reaches the account {given.account!r}")
         self._free("name", given.name)
@@ -293,10 +308,10 @@ class Control:
             )
         except KeyFieldError as error:
             raise invalid(error.field, str(error)) from error
-        return {**_key_row(key), "api_secret": key.api_secret, "otp_secret": None}
+        return {**self._key_row(key), "api_secret": key.api_secret, "otp_secret": key.otp and key.otp.secret}
 
     def change_key(self, name_or_key: str, body: object) -> dict[str, Any]:
-        """Change a key's properties."""
+        """Change a key's properties. The answer has the secret of a second factor that was given, this once."""
         key = self._key(name_or_key)
         given = msgspec.structs.asdict(read(bodies.KeyChange, body))
         changes = {name: _property(name, value) for name, value in given.items() if value is not UNSET}
@@ -306,7 +321,8 @@ class Control:
             self.sandbox.keys.edit(key, changes, now=self.sandbox.clock.now())
         except KeyFieldError as error:
             raise invalid(error.field, str(error)) from error
-        return _key_row(key)
+        row = self._key_row(key)
+        return {**row, "otp_secret": key.otp.secret} if key.otp and changes.get("otp") else row
 
     def delete_key(self, name_or_key: str) -> dict[str, Any]:
         """Take a key away."""
@@ -321,11 +337,35 @@ class Control:
         if highest is None:
             raise invalid("highest", nonce.explain_unreadable(text).reason)
         key.nonce.place(highest)
-        return _key_row(key)
+        return self._key_row(key)
 
     def key_secret(self, name_or_key: str) -> str:
         """A key's secret, which no answer over HTTP shows but that to its making."""
         return self._key(name_or_key).api_secret
+
+    def _key_row(self, key: Key) -> dict[str, Any]:
+        until = self.sandbox.venue.gate.lockouts.until(key.api_key.encode(), self.sandbox.clock.now())
+        return {
+            "key": key.name,
+            "api_key": key.api_key,
+            "account": key.account,
+            "permissions": permissions.in_order(key.permissions),
+            "nonce_window": key.nonce.window,
+            "ip_allowlist": list(key.ip_allowlist),
+            "valid_until": _time_text(key.valid_until),
+            "query_from": _time_text(key.query_from),
+            "query_to": _time_text(key.query_to),
+            "otp": key.otp and key.otp.kind,
+            "disabled": key.disabled,
+            "created": rfc3339(key.created),
+            "modified": rfc3339(key.modified),
+            "last_used": _time_text(key.last_used),
+            "highest": str(key.nonce.highest),
+            "window": key.nonce.window,
+            "accepted_below": [str(used) for used in key.nonce.used_below()],
+            "refusals": dict(key.refusals),
+            "lockout_until": _time_text(until),
+        }
 
     def _key(self, name_or_key: str) -> Key:
         key = self.sandbox.keys.find(name_or_key)
@@ -355,29 +395,6 @@ class Control:
         return {}
 
 
-def _key_row(key: Key) -> dict[str, Any]:
-    return {
-        "key": key.name,
-        "api_key": key.api_key,
-        "account": key.account,
-        "permissions": permissions.in_order(key.permissions),
-        "nonce_window": key.nonce.window,
-        "ip_allowlist": list(key.ip_allowlist),
-        "valid_until": _time_text(key.valid_until),
-        "query_from": _time_text(key.query_from),
-        "query_to": _time_text(key.query_to),
-        "disabled": key.disabled,
-        "created": rfc3339(key.created),
-        "modified": rfc3339(key.modified),
-        "last_used": _time_text(key.last_used),
-        "highest": str(key.nonce.highest),
-        "window": key.nonce.window,
-        "accepted_below": [str(used) for used in key.nonce.used_below()],
-        "refusals": dict(key.refusals),
-        "lockout_until": None,
-    }
-
-
 def _properties(given: bodies.NewKey) -> dict[str, Any]:
     """What KeyRing.create takes: the profile's, and above it what was given."""
     properties: dict[str, Any] = {}
@@ -386,7 +403,7 @@ def _properties(given: bodies.NewKey) -> dict[str, Any]:
         if given.profile not in profiles:
             raise invalid("profile", f"there is no profile {given.profile!r}; there are {', '.join(profiles)}")
         properties = msgspec.structs.asdict(profiles[given.profile])
-    for name in ("permissions", "nonce_window", "ip_allowlist", *_MOMENTS):
+    for name in ("permissions", "nonce_window", "ip_allowlist", "otp", *_MOMENTS):
         value = getattr(given, name)
         if value is not None:
             properties[name] = value

@@ -103,7 +103,7 @@ def run() -> Run:
     """Runs the command to its end; takes its arguments, `given` for its stdin, and its environment."""
 
     def run(*arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mockkraken.cli", *arguments]
+        command = [sys.executable, "-m", "mockkraken", *arguments]
         return subprocess.run(
             command, input=given, capture_output=True, text=True, timeout=20, check=False, env=clean(**environment)
         )
@@ -118,7 +118,7 @@ def started() -> Started:
     @contextmanager
     def started(*arguments: str, before: tuple[str, ...] = (sys.executable,), **environment: str) -> Iterator[Process]:
         process = subprocess.Popen(
-            [*before, "-m", "mockkraken.cli", *arguments],
+            [*before, "-m", "mockkraken", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -16,12 +16,15 @@ from mockkraken.control.bodies import (
     Book,
     ClockMove,
     Counters,
+    FaultDelay,
+    FaultMatch,
     Fill,
     Index,
     JournalQuery,
     KeyChange,
     MarketChange,
     NewAccount,
+    NewFault,
     NewKey,
     NonceState,
     Reset,
@@ -39,6 +42,7 @@ from mockkraken.settings import Settings
 
 STRUCTS = (
     *(AccountChange, Book, ClockMove, Counters, Fill, Index, JournalQuery, KeyChange, MarketChange),
+    *(FaultDelay, FaultMatch, NewFault),
     *(NewAccount, NewKey, NonceState, PairRecord, Reset, StatusChange, Trade),
 )
 MEMBERS = sorted({name for struct in STRUCTS for name in struct.__struct_fields__})

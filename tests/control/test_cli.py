@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +72,23 @@ def test_a_taken_port_is_one_line_too(run):
     assert re.fullmatch(
         rf"mockkraken: can't listen on 127\.0\.0\.1:{port}: address already in use\n", done.stderr, re.I
     )
+
+
+def test_a_server_starts_without_what_other_commands_need():
+    others = "{'json', 'mockkraken.remote', 'mockkraken.cli.keys', 'mockkraken.cli.doctor', 'mockkraken.cli.scenarios'}"
+    program = f"import sys, mockkraken.cli; print(sorted({others} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_what_cannot_be_written_is_one_line_too():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mockkraken", "version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "mockkraken: No space left on device\n")

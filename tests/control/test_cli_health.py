@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from mockkraken import MockKraken, __version__, health
+from mockkraken import MockKraken, __version__, health, remote
 
 
 @contextmanager
@@ -75,13 +75,13 @@ def test_a_control_token(run):
     ],
 )
 def test_somebody_else_there(answer):
-    with answering(answer) as url, pytest.raises(health.Unhealthy, match=f"{url}: no mockkraken answers there"):
+    with answering(answer) as url, pytest.raises(remote.Unreachable, match=f"{url}: no mockkraken answers there"):
         health.ask(url)
 
 
 def test_nothing_said(monkeypatch):
     monkeypatch.setattr(health, "_PATIENCE", 0.05)
-    with answering(b"") as url, pytest.raises(health.Unhealthy, match=r"no answer in 0\.05 seconds"):
+    with answering(b"") as url, pytest.raises(remote.Unreachable, match=r"no answer in 0\.05 seconds"):
         health.ask(url)
 
 
@@ -107,18 +107,18 @@ def test_nothing_said(monkeypatch):
     ],
 )
 def test_no_url(url):
-    with pytest.raises(health.BadAddress):
+    with pytest.raises(remote.BadAddress):
         health.ask(url)
 
 
 def test_no_password_is_shown():
-    with pytest.raises(health.BadAddress) as caught:
+    with pytest.raises(remote.BadAddress) as caught:
         health.ask("http://me:hunter2@127.0.0.1:8123")
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("token", ["two words", "line\r\nX: y", "schlüssel"])
 def test_no_token(token):
-    with pytest.raises(health.BadAddress, match="control token") as caught:
+    with pytest.raises(remote.BadAddress, match="control token") as caught:
         health.ask("http://127.0.0.1:1", token)
     assert token not in str(caught.value)

@@ -65,7 +65,7 @@ def test_every_key_has_a_counter(browser, call):
     counters = browser.ok("GET", "/counters")
     assert list(counters) == ["rest", "trading", "api_keys"]
     assert counters["rest"] == dict.fromkeys(names, "0") | {"full": "3", "second": "2"}
-    assert counters["trading"] == {}
+    assert counters["trading"] == {"main": {}, "second": {}}
     assert counters["api_keys"] == {row["key"]: row["api_key"] for row in browser.ok("GET", "/keys")["keys"]}
 
     browser.ok("POST", "/clock", {"advance": "250ms"})
@@ -145,7 +145,21 @@ def test_reset_does_too(browser, call):
         ({"rest": {"second": 5, "nobody": 1}}, 404, "nobody"),
         ({"rest": {"second": 5, "full": 1, FULL: 1}}, 400, FULL),
         ({"rest": [5]}, 400, "rest"),
-        ({"rest": {"second": 5}, "trading": {"main": {"XBTUSD": 5}}}, 400, "trading"),
+        ({"rest": {"second": 5}, "trading": {"main": {"XBTUSD": 180.5}}}, 400, "XBTUSD"),
+        ({"rest": {"second": 5}, "trading": {"main": {"ETHUSD": 5}, "second": {"XBTUSD": 61}}}, 400, "XBTUSD"),
+        ({"trading": {"main": {"ETHUSD": 5, "XBTUSD": -1}}}, 400, "XBTUSD"),
+        ({"trading": {"main": {"ETHUSD": 5, "XBTUSD": "0.000000000001"}}}, 400, "XBTUSD"),
+        ({"trading": {"main": {"ETHUSD": 5, "XBTUSD": None}}}, 400, "XBTUSD"),
+        ({"trading": {"main": {"ETHUSD": 5, "XBTUSD": 5, "BTC/USD": 5}}}, 400, "BTC/USD"),
+        ({"trading": {"main": {"ETHUSD": 5, "NONE": 5}}}, 404, "NONE"),
+        ({"trading": {"main": {"ETHUSD": 5}, "nobody": {"XBTUSD": 5}}}, 404, "nobody"),
+        ({"trading": {"main": {"ETHUSD": 5}, "house": {"XBTUSD": 5}}}, 404, "house"),
+        ({"trading": {"main": {"ETHUSD": 5}, "second": 5}}, 400, "second"),
+        ({"trading": {"main": {"ETHUSD": 5}, "second": None}}, 400, "second"),
+        ({"trading": {"main": {"ETHUSD": 5}, "second": ["XBTUSD", 5]}}, 400, "second"),
+        ({"trading": [5]}, 400, "trading"),
+        ({"trading": {"main": {"ETHUSD": 5}}, "rest": {"full": 21}}, 400, "full"),
+        ({"trading": {"main": {"ETHUSD": 5}}, "clear": True}, 400, "clear"),
         ({"rest": {"second": 5}, "clear": True}, 400, "clear"),
         ({"rest": {"second": 5}, "clear": False}, 400, "clear"),
         ({"clear": False}, 400, "clear"),
@@ -165,6 +179,84 @@ def test_what_can_not_be_set_changes_nothing(browser, call, body, status, field)
 def test_a_refusal_says_what_is_taken_instead(browser):
     message = browser.mock("POST", "/counters", {"rest": {"second": 20}}).json["error"]["message"]
     assert message == "a counter of tier starter is a number of points from 0 to 15; not 20"
+    body = {"trading": {"second": {"BTC/USD": 60.5}}}
+    message = browser.mock("POST", "/counters", body).json["error"]["message"]
+    assert message == "a counter of tier starter is a number of points from 0 to 60; not 60.5"
+    message = browser.mock("POST", "/counters", {"trading": {"second": 5}}).json["error"]["message"]
+    assert message == 'the counters of \'second\' are an object, {"XBTUSD": "12.5"}'
+
+
+# The trading counters
+
+ORDER = {"type": "buy", "ordertype": "limit", "price": "1000", "volume": "0.1"}
+ORDER_LIMITED = {"error": ["EOrder:Rate limit exceeded"]}
+
+
+@pytest.fixture
+def trade(kraken: MockKraken, browser):
+    """Orders of the key `full` while limits are on: whether each was accepted."""
+    kraken.settings["rate_limits"] = "on"
+    nonces = iter(range(1, 1000))
+
+    def orders(number: int = 1, pair: str = "XBTUSD", name: str = "full") -> list[bool]:
+        key = kraken.keys[name]
+        answers = [
+            browser.private("AddOrder", (key.api_key, key.api_secret), next(nonces), pair=pair, **ORDER)
+            for _ in range(number)
+        ]
+        assert all(answer == ORDER_LIMITED or answer["error"] == [] for answer in answers)
+        return [answer != ORDER_LIMITED for answer in answers]
+
+    return orders
+
+
+def test_pairs_that_an_account_has_acted_on_have_a_trading_counter(browser, trade):
+    trade(3)
+    trade(1, "LTCUSD")
+    trade(2, "XBT/USD", "second")
+    shown = browser.ok("GET", "/counters")["trading"]
+    assert shown == {"main": {"XBTUSD": "3", "LTCUSD": "1"}, "second": {"XBTUSD": "2"}}
+    browser.ok("POST", "/clock", {"advance": "250ms"})
+    shown = browser.ok("GET", "/counters")["trading"]
+    assert shown == {"main": {"XBTUSD": "2.0625", "LTCUSD": "0.0625"}, "second": {"XBTUSD": "1.75"}}
+    browser.ok("POST", "/clock", {"advance": "1h"})
+    assert browser.ok("GET", "/counters")["trading"]["main"] == {"XBTUSD": "0", "LTCUSD": "0"}
+    browser.ok("POST", "/reset")
+    assert browser.ok("GET", "/counters")["trading"] == {"main": {}, "second": {}}
+
+
+@pytest.mark.parametrize("value", [179, "179", "179.0", 179.0])
+@pytest.mark.parametrize("name", ["XBTUSD", "XXBTZUSD", "btc/usd"])
+def test_the_named_trading_counters_are_set(browser, trade, name, value):
+    trade(2)
+    trade(1, "LTCUSD")
+    answer = browser.ok("POST", "/counters", {"trading": {"main": {name: value}}})
+    assert answer == browser.ok("GET", "/counters")
+    assert answer["trading"] == {"main": {"XBTUSD": "179", "LTCUSD": "1"}, "second": {}}
+    assert trade(2) == [True, False]
+
+
+def test_trading_counters_are_set_beside_those_of_keys_and_before_any_order(browser, trade, call):
+    body = {"rest": {"full": 20}, "trading": {"main": {"XBTUSD": 180}, "second": {"AAPLxUSD": "1.5"}}}
+    answer = browser.ok("POST", "/counters", body)
+    assert answer["rest"]["full"] == "20"
+    assert answer["trading"] == {"main": {"XBTUSD": "180"}, "second": {"AAPLxUSD": "1.5"}}
+    assert trade(1) == [False]
+    assert browser.ok("POST", "/counters", {"trading": {"main": {"XBTUSD": 0}}})["rest"]["full"] == "20"
+    assert trade(1) == [True]
+
+
+def test_a_new_account_has_them_too(browser):
+    browser.ok("POST", "/accounts", {"name": "third", "tier": "starter"})
+    assert browser.ok("GET", "/counters")["trading"]["third"] == {}
+    body = {"trading": {"third": {"XBTUSD": 60}}}
+    assert browser.ok("POST", "/counters", body)["trading"]["third"] == {"XBTUSD": "60"}
+
+
+def test_clear_takes_the_trading_counters_too(browser, trade):
+    browser.ok("POST", "/counters", {"trading": {"main": {"XBTUSD": 180}, "second": {"XBTUSD": 60}}})
+    assert browser.ok("POST", "/counters", {"clear": True})["trading"] == {"main": {}, "second": {}}
+    assert trade(1) == trade(1, name="second") == [True]
 
 
 # From Python
@@ -202,3 +294,41 @@ def test_what_python_can_not_set(kraken: MockKraken):
     with pytest.raises(ControlError, match="nobody"):
         kraken.counters.rest["nobody"]
     assert kraken.counters.rest["full"] == "0"
+
+
+def test_trading_counters_are_mappings_by_account_and_pair(kraken: MockKraken, browser, trade):
+    trade(3)
+    trading = kraken.counters.trading
+    assert list(trading) == ["main", "second"]
+    assert len(trading) == 2
+    assert "house" not in trading
+    main = trading["main"]
+    assert main == {"XBTUSD": "3"}
+    assert (main["BTC/USD"], main["ETHUSD"]) == ("3", "0")
+    assert "XBTUSD" in main
+    assert "ETHUSD" not in main  # looking has not made one
+
+    main["XXBTZUSD"] = 179.5
+    assert main["XBTUSD"] == "179.5"
+    assert trade(2) == [True, False]
+    del main["XBTUSD"]
+    assert main["XBTUSD"] == "0"
+    assert main.patch({"XBTUSD": "1", "ETHUSD": 2}) == {"XBTUSD": "1", "ETHUSD": "2"} == main
+    assert kraken.counters.state()["trading"] == browser.ok("GET", "/counters")["trading"]
+    main.clear()
+    assert main == {"XBTUSD": "0", "ETHUSD": "0"}
+    kraken.counters.clear()
+    assert len(main) == 0
+
+
+def test_what_python_can_not_set_of_them(kraken: MockKraken):
+    main = kraken.counters.trading["main"]
+    for name, value, status in (("XBTUSD", 181, 400), ("XBTUSD", float("nan"), 400), ("NONE", 1, 404)):
+        with pytest.raises(ControlError) as refusal:
+            main[name] = value
+        assert (refusal.value.status, refusal.value.field) == (status, name)
+    with pytest.raises(ControlError, match="NONE"):
+        main["NONE"]
+    with pytest.raises(ControlError, match="house"):
+        kraken.counters.trading["house"]
+    assert main == {}

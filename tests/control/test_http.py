@@ -171,7 +171,7 @@ def test_a_number_may_come_as_text_or_text_as_number(browser, width):
     [
         ({"dialect": "observed", "no_such": 1}, "no_such"),
         ({"dialect": "spoken"}, "dialect"),
-        ({"journal_size": 0}, "journal_size"),
+        ({"journal_size": -1}, "journal_size"),
         ({"journal_size": []}, "journal_size"),
         ({"seed": 3}, "seed"),
     ],
@@ -349,7 +349,7 @@ def test_the_default_keys_without_their_secrets(browser):
     full = keys["full"]
     assert list(full) == [
         *("key", "api_key", "account", "permissions", "nonce_window", "ip_allowlist", "valid_until"),
-        *("query_from", "query_to", "disabled", "created", "modified", "last_used"),
+        *("query_from", "query_to", "otp", "disabled", "created", "modified", "last_used"),
         *("highest", "window", "accepted_below", "refusals", "lockout_until"),
     ]
     assert full["api_key"] == FULL
@@ -436,9 +436,10 @@ def test_a_key_of_a_profile(browser):
         ({"ip_allowlist": "10.0.0.0/8"}, (400, "invalid", "ip_allowlist")),
         ({"valid_until": "soon"}, (400, "invalid", "valid_until")),
         ({"query_from": True}, (400, "invalid", "query_from")),
+        ({"query_from": 1767225600, "query_to": 1767139200}, (400, "invalid", "query_to")),
         ({"api_key": "with blank"}, (400, "invalid", "api_key")),
         ({"api_secret": "no base64!"}, (400, "invalid", "api_secret")),
-        ({"otp": "totp"}, (400, "invalid", "otp")),
+        ({"otp": "sms"}, (400, "invalid", "otp")),
         ({"colour": "red"}, (400, "invalid", "colour")),
     ],
 )
