@@ -38,6 +38,8 @@ class Options(msgspec.Struct, kw_only=True):
     """Frozen there; None: it runs with the machine's."""
     control_token: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]+\Z")] | None = None
     """What calls to `/mock` must bring. Never shown."""
+    scenario: str | None = None
+    """The name of one that comes with us, or a file's path; None: none."""
     log_format: Literal["text", "json"] | None = None
     """How requests are logged on stderr; None: they are not."""
     print_env: bool = False
@@ -143,6 +145,8 @@ def _checked(given: _Given) -> Any:
     try:
         if name == "clock":
             return _clock(value)
+        if name == "scenario":
+            return _scenario(where, value)
         if name in _OWN:
             return msgspec.convert(value, _OWN[name], strict=False)
         return getattr(Settings.of(**{name: value}), name)
@@ -161,6 +165,17 @@ def _clock(value: object) -> Any:
     text = value if isoformat is None else isoformat()
     parse_time(text)
     return text
+
+
+def _scenario(where: str, value: object) -> str:
+    from mockkraken.scenarios import shipped
+    from mockkraken.scenarios.scenario import ScenarioError
+
+    try:
+        shipped.find(str(value))
+    except ScenarioError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return str(value)
 
 
 def _takes(name: str, error: Exception) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # What the marker's arguments take, as a refusal says it.
 _TAKES = {
+    "scenario": "the name of a scenario, or the path of its file",
     "seed": "an integer",
     "clock": "a time, in RFC 3339 or unix seconds",
     "balances": 'a dict of amounts by asset, like {"ZUSD": "100"}',
@@ -115,7 +116,7 @@ def _begin(kraken: MockKraken, given: dict[str, Any]) -> None:
     if not isinstance(balances, Mapping) or not all(isinstance(asset, str) for asset in balances):
         _refuse_value("balances", balances)
     try:
-        kraken.reset(seed=given.get("seed"), clock=given.get("clock"))
+        kraken.reset(seed=given.get("seed"), clock=given.get("clock"), scenario=given.get("scenario"))
     except ControlError as error:
         name = error.field or "seed"
         _refuse_value(name, given.get(name), error)
@@ -185,7 +186,8 @@ def _lines(kraken: MockKraken) -> list[str]:
         if record["reason"]:
             scenario = f"{record['scenario']}: " if record["scenario"] else ""
             lines.append(f"    {scenario}{record['reason']}")
-    return lines
+    findings = kraken.doctor().findings
+    return lines + [f"doctor, {found['scenario']}: {found['title']}. {found['cure']}" for found in findings]
 
 
 def _printable(line: str) -> str:

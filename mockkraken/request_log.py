@@ -87,7 +87,9 @@ def _as_text(record: dict[str, Any]) -> bytes:
         f"{record['duration_us']}us",
     ]
     if record["error"]:
-        parts += [record["error"], f"({record['reason']})" if record["reason"] else ""]
+        parts.append(record["error"])
+    if record["reason"]:
+        parts.append(f"({record['reason']})")
     text = " ".join(parts).rstrip()
     # Clients choose some of it: no line breaks, no colours.
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text).encode()

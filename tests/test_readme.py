@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -82,8 +83,8 @@ def test_tests_run_as_pasted(snippet: Block, pytester: pytest.Pytester) -> None:
         ["*ccxt.base.errors.InvalidNonce*EAPI:Invalid nonce*", "*mockkraken journal*", "*N06: nonce*"]
     )
     shown = README.partition("fails, and its report says why")[2].partition("```")[2].partition("```")[0]
-    for line in (line for line in shown.splitlines() if re.match(r"20\d\d-", line)):
-        assert re.search(re.escape(line.split("Z", 1)[1]), result.stdout.str())
+    for line in (line for line in shown.splitlines() if re.match(r"20\d\d-|doctor", line)):
+        assert line.split("Z", 1)[-1] in result.stdout.str()
 
 
 @pytest.mark.parametrize("snippet", snippets("sh"))
@@ -99,8 +100,14 @@ def test_a_command_works_as_pasted(snippet: Block, tmp_path: Path) -> None:
                 assert all((FILE.parent / word).is_file() for word in words if word.endswith("Dockerfile"))
             elif words[0] == "mockkraken":
                 words = [sys.executable, "-m", *("python3" if word == "python" else word for word in words)]
-                done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True)
-                assert done.stdout.startswith("http://127.0.0.1:")
+                environment = dict(os.environ)
+                if words[3] != "exec":
+                    environment["MOCKKRAKEN_URL"] = kraken.url  # in place of port 8123, where nobody is
+                done = subprocess.run(
+                    words, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True, env=environment
+                )
+                assert done.stdout.startswith("http://127.0.0.1:") == (words[3] == "exec")
+                assert done.stderr == ""
             else:
                 assert words[0] == "curl"
                 done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
@@ -214,7 +221,7 @@ def test_every_endpoint_says_what_it_is_for() -> None:
 def test_every_control_call_stands_in_the_table() -> None:
     rows = re.findall(r"^\| `([A-Z·]+) (/mock/\S+)` \|", README, re.MULTILINE)
     named = {(method, path) for methods, path in rows for method in methods.split("·")}
-    parts = {"{name:path}": "NAME", "{key:path}": "NAME-OR-KEY", "{pair:path}": "PAIR", "{txid}": "TXID"}
+    parts = {"{name:path}": "NAME", "{key:path}": "NAME-OR-KEY", "{pair:path}": "PAIR", "{txid}": "TXID", "{id}": "ID"}
     there = set()
     for path, methods in CALLS.items():
         for part, word in parts.items():

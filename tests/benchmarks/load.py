@@ -107,9 +107,11 @@ def one_core() -> Iterator[None]:
 
 
 @contextmanager
-def server(arguments: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+def server(arguments: list[str], port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server as a process of its own until the block ends."""
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, env={**os.environ, **environment}
+    )
     try:
         wait_until_served(port, process)
         yield process

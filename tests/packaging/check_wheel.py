@@ -21,6 +21,7 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
 SAMPLE = TREE / "tests" / "sample_project"
+SCENARIO = "nonce_unit_switch"
 
 # Asks for the default key's balances as Kraken documents it, with nothing but the standard library.
 ONE_REQUEST = """
@@ -70,7 +71,9 @@ def look_into(wheel: Path) -> None:
         entry_points = configparser.ConfigParser()
         entry_points.read_string(archive.read(f"{info}/entry_points.txt").decode())
 
-    sources = {str(path.relative_to(TREE)) for path in (TREE / "mockkraken").rglob("*.py")}
+    package = TREE / "mockkraken"
+    sources = {str(path.relative_to(TREE)) for kind in ("*.py", "*.toml") for path in package.rglob(kind)}
+    want(f"mockkraken/scenarios/{SCENARIO}.toml" in sources, f"there is no scenario {SCENARIO}")
     data = {f"mockkraken/{path.relative_to(TREE)}" for path in (TREE / "fixtures").glob("*.json")}
     want(len(data) >= 4, f"{TREE / 'fixtures'} holds {sorted(data)} only")
     missing = sources | data | {"mockkraken/py.typed", f"{info}/licenses/LICENSE"}
@@ -106,6 +109,8 @@ def use(wheel: Path, room: Path) -> None:
     want(version == f"mockkraken {wheel.name.split('-')[1]}", f"`mockkraken version` says {version!r}")
     path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     run(mockkraken, "exec", "--", "python", "one_request.py", cwd=elsewhere, PATH=path)
+    told = run(mockkraken, "scenarios", "run", SCENARIO, cwd=elsewhere)
+    want("EAPI:Invalid nonce" in told, f"`mockkraken scenarios run {SCENARIO}` says:\n{told}")
 
 
 def use_in_a_project(wheel: Path, room: Path) -> None:

@@ -308,8 +308,9 @@ def test_the_nearest_marker_wins_argument_by_argument(run):
     [
         ("7", "@pytest.mark.mockkraken takes its arguments by name, not 7"),
         (
-            "scenario='lost_ack'",
-            "@pytest.mark.mockkraken has no argument 'scenario'; it takes seed, clock, balances, tier, rate_limits",
+            "scenery='lost_ack'",
+            "@pytest.mark.mockkraken has no argument 'scenery'; it takes scenario, seed, clock, balances, tier, "
+            "rate_limits",
         ),
         ("seed='x'", "@pytest.mark.mockkraken: seed takes an integer, not 'x' (*)"),
         ("seed=1.5", "@pytest.mark.mockkraken: seed takes an integer, not 1.5 (*)"),
@@ -359,7 +360,7 @@ def test_a_marker_is_wrong_even_where_a_nearer_one_hides_it(run):
 
 def test_the_marker_and_the_fixtures_explain_themselves(run):
     result = run("", "--markers", "--strict-markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.mockkraken(seed, clock, balances, tier, rate_limits): *"])
+    result.stdout.fnmatch_lines(["@pytest.mark.mockkraken(scenario, seed, clock, balances, tier, rate_limits): *"])
     result = run("", "--fixtures")
     for name in ("mockkraken_settings", "mockkraken_server", "mockkraken", "kraken_key"):
         assert any(line.startswith(name) and "pytest_plugin" in line for line in result.outlines), name
@@ -388,11 +389,13 @@ def section(result: pytest.RunResult) -> list[str]:
 def test_a_failure_tells_the_reason_of_a_refused_nonce(run):
     result = run(NONCE)
     result.assert_outcomes(failed=1)
-    accepted, refused, reason = section(result)
+    accepted, refused, reason, diagnosis = section(result)
     assert accepted.split("  ")[1:] == ["Balance", "full", "accepted"]
     assert refused.split("  ")[1:] == ["Balance", "full", "refused", "EAPI:Invalid nonce"]
     assert reason.startswith("    N06: nonce 1767225600123 ")
     assert "1767225600000000" in reason
+    assert diagnosis.startswith("doctor, N06: ")
+    assert "Make a new key" in diagnosis
     result.stdout.fnmatch_lines(["E *assert *EAPI:Invalid nonce*"])
 
 
@@ -417,7 +420,7 @@ def test_a_failure_of_a_later_fixture_tells_it_too(run):
         def test_bot(bot): ...
     """)
     result.assert_outcomes(errors=1)
-    refused, reason = section(result)
+    refused, reason, _ = section(result)
     assert refused.endswith("refused  EAPI:Invalid nonce")
     assert reason.startswith("    N")
 
@@ -656,7 +659,7 @@ def test_parallel_workers_have_a_server_each(run, pytester, monkeypatch, workers
     urls = {line.split()[1] for line in served}
     assert len(served) == len(used) == len(urls)
     assert len(used) > 1
-    _, refused, reason = section(result)
+    _, refused, reason, _ = section(result)
     assert refused.endswith("refused  EAPI:Invalid nonce")
     assert reason.startswith("    N06: nonce 1767225600123 ")
 

@@ -1,86 +1,29 @@
-"""The command line: `mockkraken serve`, `exec`, `health`, `version`."""
+"""`mockkraken serve` and `exec`: a server, alone or beside a program."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mockkraken.version import __version__
+from mockkraken.cli.options import examples, server_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mockkraken.config import Options
     from mockkraken.server import MockKraken
-
-_CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 # What shells say of a command that is not there, or there and no program.
 _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
 
-# What they take is checked by mockkraken.config, alike for flags, environment and file.
-_FLAGS = (
-    click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1]"),
-    click.option("--port", metavar="PORT", help="0: a free one.  [default: serve 8123, exec 0]"),
-    click.option("--config", metavar="FILE", help="A TOML file with any of these options, and every other setting."),
-    click.option(
-        "--seed",
-        metavar="N",
-        help="All randomness comes from it: same seed, same clock, same requests, same answers.  [default: 0]",
-    ),
-    click.option(
-        "--clock",
-        metavar="TIME",
-        help="Freeze the clock there (2026-01-01T00:00:00Z, or unix seconds).  [default: it runs]",
-    ),
-    click.option(
-        "--market", metavar="calm|walk|static", help="How the simulated market makers behave.  [default: walk]"
-    ),
-    click.option("--rate-limits", metavar="on|off", help="Whether too many calls are refused.  [default: on]"),
-    click.option(
-        "--control-token",
-        metavar="TOKEN",
-        help="What calls to /mock must bring as 'Authorization: Bearer TOKEN'. Needed to listen beyond this machine.",
-    ),
-    click.option(
-        "--dialect",
-        metavar="documented|observed",
-        help="Which side to take where Kraken's documentation and live traffic disagree.  [default: documented]",
-    ),
-    click.option(
-        "--log-format", metavar="text|json", help="Log each request on stderr, a line each.  [default: no log]"
-    ),
-    click.option(
-        "--print-env",
-        is_flag=True,
-        default=None,
-        help="Print a program's environment as export lines: serve in place of its banner, exec on stderr.",
-    ),
-)
 
-
-def _server_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_FLAGS):
-        command = option(command)
-    return command
-
-
-@click.group(context_settings=_CONTEXT, invoke_without_command=True)
-@click.version_option(__version__, message="mockkraken %(version)s")
-@click.pass_context
-def commands(context: click.Context) -> None:
-    """A simulated Kraken exchange for tests: same API, same refusals, no real money and no internet."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
-
-
-@commands.command()
-@_server_options
+@click.command(epilog=examples("mockkraken serve", "mockkraken serve --clock 2026-01-01T00:00:00Z --seed 7"))
+@server_options
 def serve(**flags: Any) -> None:
     """Run the server until SIGINT (Ctrl-C) or SIGTERM.
 
@@ -101,8 +44,12 @@ def serve(**flags: Any) -> None:
         os.read(wakeups, 1)
 
 
-@commands.command("exec", context_settings={"allow_interspersed_args": False})
-@_server_options
+@click.command(
+    "exec",
+    context_settings={"allow_interspersed_args": False},
+    epilog=examples("mockkraken exec -- python bot.py", "mockkraken exec --rate-limits off -- pytest"),
+)
+@server_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- CMD [ARG]...")
 def execute(command: tuple[str, ...], **flags: Any) -> int:
     """Run CMD beside a server of its own, and exit with CMD's status.
@@ -133,42 +80,6 @@ def execute(command: tuple[str, ...], **flags: Any) -> int:
         return _run(command, environment, wakeups)
 
 
-@commands.command()
-@click.option(
-    "--url",
-    envvar="MOCKKRAKEN_URL",
-    default="http://127.0.0.1:8123",
-    show_default=True,
-    metavar="URL",
-    help="Where the server is; also MOCKKRAKEN_URL.",
-)
-@click.option(
-    "--control-token",
-    envvar="MOCKKRAKEN_CONTROL_TOKEN",
-    metavar="TOKEN",
-    help="What the server was given by that name; also MOCKKRAKEN_CONTROL_TOKEN.",
-)
-def health(url: str, control_token: str | None) -> int:
-    """Ask a server whether it works: exit status 0 if it does, 1 if not."""
-    from mockkraken import health as asking
-
-    try:
-        version = asking.ask(url, control_token)
-    except asking.BadAddress as error:
-        raise click.UsageError(str(error)) from error
-    except asking.Unhealthy as error:
-        click.echo(f"mockkraken: {error}", err=True)
-        return 1
-    click.echo(f"mockkraken {version} is up at {url}")
-    return 0
-
-
-@commands.command()
-def version() -> None:
-    """Print the version."""
-    click.echo(f"mockkraken {__version__}")
-
-
 def _gathered(flags: dict[str, Any], **defaults: int) -> Options:
     from mockkraken.config import ConfigError, gather
 
@@ -192,6 +103,7 @@ def _server(options: Options) -> Iterator[MockKraken]:
             host=options.host,
             port=options.port,
             control_token=options.control_token,
+            scenario=options.scenario,
             **options.settings,
         )
         # Whoever has closed stderr wants no log; its number may belong to something else by now.
@@ -307,19 +219,3 @@ Ready to paste:
   exchange = ccxt.kraken({{"apiKey": "{key}", "secret": "{secret}"}})
   exchange.urls["api"]["public"] = exchange.urls["api"]["private"] = "{url}"
 """
-
-
-def main() -> NoReturn:
-    """Run the command line; what is wrong with it is one line on stderr, and exit status 2."""
-    try:
-        status = commands.main(prog_name="mockkraken", standalone_mode=False)
-    except click.Abort:
-        status = 130
-    except click.ClickException as error:
-        click.echo(f"mockkraken: {' '.join(error.format_message().split())}", err=True)
-        status = 2
-    sys.exit(status)
-
-
-if __name__ == "__main__":
-    main()
