@@ -33,6 +33,10 @@ Check = Literal[
 ]
 """What refused a request; the journal's `check`."""
 
+LOCKING: frozenset[Check] = frozenset(("key", "address", "expiry", "signature", "nonce"))
+"""The checks whose refusals in a row end in a lockout (kraken/10 §2.4). [doc] that those of key, signature and nonce
+do; address and expiry answer as a bad key does. A refused otp neither counts nor clears the count [guess]."""
+
 
 class KrakenError(Exception):
     """A refusal in Kraken's words.

@@ -16,8 +16,9 @@ from mockkraken.clock import SECOND, rfc3339
 from mockkraken.errors import KrakenError
 from mockkraken.gate import nonce as nonces
 from mockkraken.gate import ratelimits, signature
-from mockkraken.gate.lockouts import COUNTED, Lockouts
+from mockkraken.gate.lockouts import Lockouts
 from mockkraken.gate.throttle import RETRY_AFTER, Throttle
+from mockkraken.journal.requests import SAME_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,7 +121,7 @@ class Gate:
             self._fresh_nonce(key, nonce, credentials)
         except KrakenError as refusal:
             self._note(credentials, refusal)
-            if refusal.check in COUNTED:
+            if refusal.check in errors.LOCKING:
                 lockouts.count(credentials.remote, credentials.api_key or b"", now)
             raise
         key.last_used = now
@@ -256,7 +257,7 @@ class Gate:
         credentials.highest, credentials.window = state.highest, state.window
         reason, credentials.scenario = state.explain(nonce, inclusive=inclusive)
         if credentials.api_sign in key.signatures:
-            reason += "; it is the same request again, to the byte"
+            reason += f"; {SAME_BYTES}"
             # With nothing but a nonce in the body, any call with the same nonce is the same request.
             if len(credentials.fields) > 1:
                 credentials.scenario = "N13"

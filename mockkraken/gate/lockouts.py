@@ -12,14 +12,10 @@ import msgspec
 
 from mockkraken import errors
 from mockkraken.clock import SECOND, rfc3339
-from mockkraken.errors import Check, KrakenError
+from mockkraken.errors import KrakenError
 
 if TYPE_CHECKING:
     from mockkraken.settings import Settings
-
-COUNTED: frozenset[Check] = frozenset(("key", "address", "expiry", "signature", "nonce"))
-"""The refusals that count. [doc] that those of key, signature and nonce do; address and expiry answer as a bad key
-does. A refused otp neither counts nor clears the count [guess]."""
 
 # Remembered at most, of each kind, and of a header: whoever makes up keys must not fill the memory.
 _SOURCES = 10_000

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from mockkraken import errors
 from mockkraken.clock import MINUTE, SECOND
 from mockkraken.journal.explanations import explain
 from mockkraken.journal.mistakes import SIGNATURE_MISTAKES
@@ -28,7 +29,6 @@ _RETRIED_WITHIN = 10 * MINUTE
 
 _USEFUL_WINDOW = 5 * SECOND  # Kraken's own advice is of that size
 
-_COUNTED = frozenset(("key", "address", "expiry", "signature", "nonce"))
 _BY_CHECK = frozenset(("key", "address", "expiry", "otp", "permission", "rate", "throttle", "trading_rate"))
 
 _WITH_REPEATS = ("N03", "N05", "N12", "N09", "N16", "N17", "N10")
@@ -88,7 +88,7 @@ def _others(requests: Sequence[Request]) -> list[Suspicion]:
     for request in requests:
         if request.check == "lockout":
             found.append(Suspicion("N31", request, culprit=streak))
-        elif request.check in _COUNTED:
+        elif request.check in errors.LOCKING:
             streak = streak or request
         elif request.used:
             streak = None

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from mockkraken.clock import ClockError, parse_time
 from mockkraken.journal.units import Unit, unit_of
 
-TOOK_EFFECT = ": it took effect"
+# What those who write records say, word for word, and the doctor reads.
+TOOK_EFFECT = "it took effect"
 """In the reason of a record with outcome `faulted`: the request was applied, only its answer was lost."""
 
-SAME_BYTES = "to the byte"
+SAME_BYTES = "it is the same request again, to the byte"
 """In the reason of a refused nonce: the same request has come before."""
 
 # The checks up to that of the nonce: what they refuse uses up none.
@@ -84,7 +85,7 @@ class Request:
         self.window: int | None = row.get("window")
         self.before: int | None = None
         # Of what a fault kept from the gate no check is known; what came through has one, or took effect.
-        self.lost = self.outcome == "faulted" and TOOK_EFFECT in self.reason
+        self.lost = self.outcome == "faulted" and f": {TOOK_EFFECT}" in self.reason
         came = self.outcome != "faulted" or self.lost or self.check is not None
         self.used = came and self.value is not None and self.check not in _NONCE_UNUSED
 

@@ -24,6 +24,7 @@ from mockkraken.faults.faults import Request
 from mockkraken.gate import nonce as nonces
 from mockkraken.gate.gate import Credentials
 from mockkraken.gate.signature import signed_path
+from mockkraken.journal.requests import TOOK_EFFECT
 from mockkraken.rest import edge
 from mockkraken.rest.app import ROUTES, failure, respond
 from mockkraken.rest.body import Undecodable, read_body, read_query
@@ -138,7 +139,7 @@ def _spoilt(fault: Fault, client: _Client, call: _Call, answer: Answer) -> Answe
     if isinstance(fault.action, (Delay, Reorder)) and not client.gone:
         return answer
     call.lost = True
-    what = f"it was refused with {call.error or f'HTTP {answer.status}'}" if call.refused else "it took effect"
+    what = f"it was refused with {call.error or f'HTTP {answer.status}'}" if call.refused else TOOK_EFFECT
     more = f"; {call.reason}" if call.reason else ""
     if client.gone:
         call.reason = f"fault {fault.id}: {what}, when its client had gone already ({fault.said}){more}"
