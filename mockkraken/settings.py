@@ -74,12 +74,12 @@ class Settings(msgspec.Struct, kw_only=True):
     ] = "off"
     max_concurrent_private: Annotated[
         Literal["off"] | Annotated[int, msgspec.Meta(ge=1, le=1_000_000)],
-        msgspec.Meta(extra={"takes": "a number, or `off`"}),
+        msgspec.Meta(extra={"takes": "a whole number from 1 to 1000000, or `off`"}),
         _about("how many private calls of a key may be under way at once", "documented", "kraken/10 §4.2"),
     ] = "off"
     journal_size: Annotated[
         int,
-        msgspec.Meta(ge=0, le=10_000_000, extra={"takes": "a number"}),
+        msgspec.Meta(ge=0, le=10_000_000, extra={"takes": "a whole number from 0 to 10000000"}),
         _about("requests that the journal keeps; older ones are dropped and counted; 0: no journal", "ours"),
     ] = 10_000
 
@@ -115,7 +115,7 @@ class Settings(msgspec.Struct, kw_only=True):
     ] = True
     lockout_threshold: Annotated[
         int,
-        msgspec.Meta(ge=0, le=1_000_000, extra={"takes": "a number"}),
+        msgspec.Meta(ge=0, le=1_000_000, extra={"takes": "a whole number from 0 to 1000000"}),
         _about(
             "refusals of key, signature or nonce in a row that lock a key out at an address; 0: never",
             "assumed",
@@ -124,7 +124,7 @@ class Settings(msgspec.Struct, kw_only=True):
     ] = 10
     lockout_seconds: Annotated[
         int,
-        msgspec.Meta(ge=1, le=1_000_000_000, extra={"takes": "a number"}),
+        msgspec.Meta(ge=1, le=1_000_000_000, extra={"takes": "a whole number from 1 to 1000000000"}),
         _about("how long that lasts", "documented", "kraken/10 §2.4"),
     ] = 900
     lockout_extends_on_attempt: Annotated[
@@ -180,7 +180,7 @@ class Settings(msgspec.Struct, kw_only=True):
     ] = False
     market_price_protection: Annotated[
         str,
-        msgspec.Meta(pattern=r"\A(?:off|[0-9]{1,4}(?:\.[0-9]{1,4})?)\Z", extra={"takes": "a percentage, or `off`"}),
+        msgspec.Meta(pattern=r"\A(?:off|[0-9]{1,4}(?:\.[0-9]{1,4})?)\Z", extra={"takes": "percent, or `off`"}),
         _about("how far from the best price a market order sweeps, in percent", "assumed", "kraken/30 §8.4"),
     ] = "10"
 

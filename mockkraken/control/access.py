@@ -62,12 +62,14 @@ def _key(control: Control, name_or_key: str) -> Key:
 
 
 def _address(text: str) -> str:
-    from ipaddress import ip_address
+    from ipaddress import IPv6Address, ip_address
 
     try:
-        return str(ip_address(text))
+        address = ip_address(text)
     except ValueError as error:
         raise invalid("ip", f"not an IP address: {text[:60]!r}") from error
+    # As the server shows its senders: an IPv4 one at a socket for both versions is ::ffff:a.b.c.d.
+    return str((address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address)
 
 
 def _row(control: Control, lock: Lock) -> dict[str, Any]:

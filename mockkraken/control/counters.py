@@ -10,9 +10,10 @@ from mockkraken.control import bodies
 from mockkraken.control.bodies import read
 from mockkraken.control.errors import invalid, unknown
 from mockkraken.control.values import units
-from mockkraken.counters import PLACES, Counter, Limit, shown
+from mockkraken.counters import PLACES, POINT, Counter, Limit, shown
 from mockkraken.exchange.accounts import TRADING_LIMITS
 from mockkraken.gate import ratelimits
+from mockkraken.rest.actions import BATCH_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,7 +104,9 @@ def _chosen_pairs(control: Control, trading: Mapping[str, Any]) -> list[tuple[Ac
             if pair.id in pairs:
                 raise invalid(pair_name, f"the pair {pair.altname} is there twice, under two names")
             pairs.add(pair.id)
-            points = _units(pair_name, value, TRADING_LIMITS[account.tier], account.tier)
+            limit = TRADING_LIMITS[account.tier]
+            # The largest batch, placed just below the threshold, carries the counter so far beyond it.
+            points = _units(pair_name, value, limit._replace(max=limit.max + BATCH_MAX * POINT // 2), account.tier)
             chosen.append((account, pair, points))
     return chosen
 

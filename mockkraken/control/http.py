@@ -115,6 +115,8 @@ def control_app(control: Control, token: str | None = None) -> Starlette:
                 return _json(200, control.perform(call.operation, *request.path_params.values(), *given))
             except ControlError:
                 raise
+            except RecursionError:
+                raise invalid(None, "the body is nested deeper than any call takes") from None
             except Exception as error:
                 # A fault of ours must reach the log, and the client in the form that it knows.
                 _log.exception("%s %s failed", request.method, request.url.path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from mockkraken.control.errors import ControlError, conflict, invalid, unknown
 
 # The scenarios themselves and what reads them are imported when one is wanted: most servers start without.
 if TYPE_CHECKING:
+    from mockkraken.control.http import Call
     from mockkraken.control.operations import Control
     from mockkraken.scenarios.scenario import ControlCall, Scenario
 
@@ -93,7 +95,7 @@ def begin(control: Control, scenario: Scenario) -> dict[str, Any]:
     """Make a scenario's control calls, those that have a time when it comes.
 
     The keys that an earlier start of a scenario has made make way for those of the same name. A call that is refused
-    leaves what the calls before it did.
+    leaves what the calls before it did, but then nothing comes later.
 
     Returns:
         The scenario as a list shows it, the `keys` that were made, with their secrets, the ids of the `faults`, and
@@ -106,17 +108,26 @@ def begin(control: Control, scenario: Scenario) -> dict[str, Any]:
     _make_way(control, scenario)
     started = control.sandbox.clock.now()
     answers: list[tuple[str, Any]] = []
+    timers = []
     later = []
-    for number, call, operation in steps:
-        if call.at is None:
-            answers.append((call.path, _perform(control, operation, scenario, number, call)))
-        else:
-            due = started + call.at
-            control.sandbox.clock.call_at(due, partial(_fall_due, control, operation, scenario, number, call))
-            later.append({"at": rfc3339(due), "call": str(call)})
+    try:
+        for number, call, operation in steps:
+            if call.at is None:
+                answer = _perform(control, operation, scenario, number, call)
+                answers.append((call.path, answer))
+                if "api_secret" in answer:  # noted at once: if a call below is refused, the next start replaces it too
+                    control.scenario_keys.add(answer["api_key"])
+            else:
+                due = started + call.at
+                falls_due = partial(_fall_due, control, operation, scenario, number, call)
+                timers.append(control.sandbox.clock.call_at(due, falls_due))
+                later.append({"at": rfc3339(due), "call": str(call)})
+    except ControlError:
+        for timer in timers:
+            timer.cancel()
+        raise
     keys = [answer for _, answer in answers if "api_secret" in answer]
-    control.scenario_keys.update(key["api_key"] for key in keys)
-    faults = [answer["id"] for path, answer in answers if path == "/mock/faults"]
+    faults = [answer["id"] for path, answer in answers if path == "/mock/faults" and "id" in answer]
     return {**summary(scenario), "keys": keys, "faults": faults, "later": later}
 
 
@@ -131,12 +142,8 @@ def _make_way(control: Control, scenario: Scenario) -> None:
 
 def _operation(call: ControlCall, scenario: Scenario, number: int) -> Callable[[Control], Any]:
     """What the call does, found as the server finds it for a request."""
-    from starlette.routing import compile_path
-
-    from mockkraken.control.http import CALLS  # which has the operations of this module too
-
-    for path, methods in CALLS.items():
-        match = compile_path(path)[0].match(call.path)
+    for pattern, methods in _calls():
+        match = pattern.match(call.path)
         if match is None:
             continue
         if call.method not in methods:
@@ -145,6 +152,16 @@ def _operation(call: ControlCall, scenario: Scenario, number: int) -> Callable[[
         given = [unquote(part) for part in match.groups()]
         return lambda control: row.operation(control, *given, *([call.body or {}] if row.takes == "body" else []))
     raise _refused(scenario, number, unknown("call", f"there is no control call {call}"))
+
+
+@cache
+def _calls() -> list[tuple[re.Pattern[str], dict[str, Call]]]:
+    """The control calls by their paths, in the order in which the server looks."""
+    from starlette.routing import compile_path
+
+    from mockkraken.control.http import CALLS  # which has the operations of this module too
+
+    return [(compile_path(path)[0], methods) for path, methods in CALLS.items()]
 
 
 def _perform(

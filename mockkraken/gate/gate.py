@@ -157,12 +157,19 @@ class Gate:
                 key.calls.move(ratelimits.TIERS[account.tier], ratelimits.TIERS[tier], now)
         account.change_tier(tier, now)
 
+    def refused_before(self, credentials: Credentials, refusal: KrakenError) -> None:
+        """Say that a request never came to the gate: whose key it names is for the journal to know."""
+        self._identify(credentials)
+        self._note(credentials, refusal)
+
+    def _identify(self, credentials: Credentials) -> None:
+        credentials.key = self._keys.get(credentials.api_key or b"")
+
     def _not_locked_out(self, credentials: Credentials, now: int) -> None:
-        header = credentials.api_key or b""
         try:
-            self.lockouts.check(credentials.remote, header, now)
+            self.lockouts.check(credentials.remote, credentials.api_key or b"", now)
         except KrakenError:
-            credentials.key = self._keys.get(header)
+            self._identify(credentials)
             raise
 
     def _known(self, credentials: Credentials) -> Key:
@@ -210,8 +217,10 @@ class Gate:
         nonce = nonces.parse(text)
         if nonce is None:
             refusal = nonces.explain_unreadable(text)
-            credentials.scenario = refusal.scenario
-            raise KrakenError(errors.INVALID_NONCE, refusal.reason, check="nonce")
+            credentials.scenario, reason = refusal.scenario, refusal.reason
+            if text is None and any(name.lstrip().startswith("{") for name in credentials.fields):
+                reason += "; it looks like JSON, but was read as a form, as its Content-Type says"
+            raise KrakenError(errors.INVALID_NONCE, reason, check="nonce")
         credentials.nonce = text
         return nonce
 

@@ -166,6 +166,8 @@ class KeyRing:
     def edit(self, key: Key, changes: Mapping[str, Any], *, now: int) -> None:
         """Change a key's properties, all or nothing; key, secret and nonce stay.
 
+        It holds at once [guess] (kraken/10 §2.1, key_change_delay).
+
         Args:
             key: one of this ring.
             changes: any of `name`, `permissions` (codes), `nonce_window` (0 to 2**64 - 1), `ip_allowlist` (texts;

@@ -41,7 +41,11 @@ class Signer:
 
 
 def message(path: bytes, nonce: str, body: bytes) -> bytes:
-    """What the HMAC covers: the path, then the SHA-256 of nonce and body; arguments as of `Signer.signature`."""
+    """What the HMAC covers: the path, then the SHA-256 of nonce and body; arguments as of `Signer.signature`.
+
+    The body counts as sent, also when it has a `+` (kraken/10 §1.4, plus_sign_breaks_signature: for some years Kraken's
+    did not).
+    """
     return path + sha256(nonce.encode() + body).digest()
 
 

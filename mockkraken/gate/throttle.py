@@ -1,7 +1,7 @@
 """How many private calls of a key are under way at once (kraken/10 §4.2, setting `max_concurrent_private`).
 
-A call is under way from when its body has arrived until its answer goes out: calls that came together, and calls that
-a fault holds.
+A call is under way from when it comes to the gate until its answer goes out: calls that came together, and calls whose
+answer a fault holds. One that a fault holds before the gate has not come yet.
 """
 
 from __future__ import annotations

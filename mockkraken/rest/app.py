@@ -256,7 +256,7 @@ class RestApp:
         call.credentials = credentials = Credentials(
             signed_path(call.path, call.query),
             call.body,
-            self._fields(call),
+            {},
             headers.api_key,
             headers.api_sign,
             call.remote,
@@ -264,6 +264,11 @@ class RestApp:
             target=call.path,
             headers=headers.all,
         )
+        try:
+            credentials.fields = self._fields(call)
+        except KrakenError as refusal:
+            venue.gate.refused_before(credentials, refusal)
+            raise
         key = venue.gate.admit(credentials, endpoint.needs, endpoint.cost)
         try:
             caller = Caller(key, venue.exchange.accounts[key.account])
@@ -274,7 +279,8 @@ class RestApp:
                 service.check_account(caller.account)
             result = endpoint.handler(venue, caller, read)
             if isinstance(result, Rows):
-                call.error, call.reason = result.refused.message, result.refused.reason
+                refused = result.refused
+                call.error, call.check, call.reason = refused.message, refused.check, refused.reason
                 result = result.result
             return success(result)
         except KrakenError as refusal:

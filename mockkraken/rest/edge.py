@@ -32,5 +32,5 @@ def page(status: int, phrase: str | None = None) -> Answer:
 
 NOT_ALLOWED = page(405, "Not Allowed")
 FORBIDDEN = page(403)
-URL_TOO_LONG = page(414, "Request-URI Too Large")
+URL_TOO_LONG = page(414, "Request-URI Too Large")  # [obs] kraken/10 §1.9, long_url_response: it has also been a 520
 BODY_TOO_LARGE = page(413, "Request Entity Too Large")

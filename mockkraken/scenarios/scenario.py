@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from mockkraken.catalog.world import world
-from mockkraken.clock import ClockError, parse_span
+from mockkraken.clock import LATEST, ClockError, parse_span
+from mockkraken.decimals import MAX_DIGITS
 from mockkraken.gate.signature import Signer
 
 OK, NOTHING, GARBAGE = "ok", "nothing", "garbage"
@@ -28,6 +29,9 @@ _NOT_HERE = ("/mock/reset", "/mock/scenarios")
 
 _TOP = ("id", "title", "about", "finding", "setup", "play")
 _LONGEST_RUN = 10_000  # requests of one step
+_DEEPEST = 30  # tables and lists in each other
+# A key a.b.c..., which a reader of TOML takes the square of its length for.
+_DEEP = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]{1,60}[ \t]*\.[ \t]*){100}")
 
 
 class ScenarioError(ValueError):
@@ -141,7 +145,10 @@ def parse(text: str, where: str) -> Scenario:
     if not _NAME.fullmatch(name):
         raise ScenarioError(f"{where}: a scenario's file name is made of a to z, 0 to 9 and _, and ends in .toml")
     try:
+        if _DEEP.search(text):
+            raise RecursionError
         given = tomllib.loads(text)
+        _check_values(given)
     except RecursionError as error:
         raise ScenarioError(f"{where}: not TOML that anybody would write: nested too deep") from error
     except ValueError as error:
@@ -162,6 +169,17 @@ def parse(text: str, where: str) -> Scenario:
         play=tuple(reader.step(part) for part in top.tables("play")),
         keys=keys,
     )
+
+
+def _check_values(value: Any, depth: int = 0) -> None:
+    """Refuse what nobody could write out again."""
+    if depth > _DEEPEST:
+        raise RecursionError
+    if isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_values(part, depth + 1)
+    elif isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
 
 
 class _Table:
@@ -234,9 +252,12 @@ def _set_up(step: _Table) -> ControlCall:
     if call.path == "/mock/clock":
         raise step.wrong("at", "the clock is not moved at a time of that same clock")
     try:
-        return msgspec.structs.replace(call, at=parse_span(step.get("at")))
+        at = parse_span(step.get("at"))
     except ClockError as error:
         raise step.wrong("at", str(error)) from error
+    if at > LATEST:
+        raise step.wrong("at", "no clock gets there: it ends in the year 2200")
+    return msgspec.structs.replace(call, at=at)
 
 
 class _Plays:

@@ -55,6 +55,12 @@ def test_an_address_is_locked_out_whatever_its_key(browser, call):
     assert (row["key"], row["ip"], row["seconds"], row["unknown_key"]) == (None, "127.0.0.1", "900", False)
 
 
+def test_an_address_may_be_given_as_a_socket_for_both_versions_shows_it(browser, call):
+    (row,) = browser.ok("POST", "/lockout", {"ip": "::ffff:127.0.0.1"})["lockouts"]
+    assert row["ip"] == "127.0.0.1"
+    assert call() == LOCKED
+
+
 def test_a_key_at_another_address_is_let_in(browser, call):
     browser.ok("POST", "/lockout", {"key": "full", "ip": "203.0.113.5"})
     assert call()["error"] == []

@@ -145,8 +145,8 @@ def test_reset_does_too(browser, call):
         ({"rest": {"second": 5, "nobody": 1}}, 404, "nobody"),
         ({"rest": {"second": 5, "full": 1, FULL: 1}}, 400, FULL),
         ({"rest": [5]}, 400, "rest"),
-        ({"rest": {"second": 5}, "trading": {"main": {"XBTUSD": 180.5}}}, 400, "XBTUSD"),
-        ({"rest": {"second": 5}, "trading": {"main": {"ETHUSD": 5}, "second": {"XBTUSD": 61}}}, 400, "XBTUSD"),
+        ({"rest": {"second": 5}, "trading": {"main": {"XBTUSD": 187.6}}}, 400, "XBTUSD"),
+        ({"rest": {"second": 5}, "trading": {"main": {"ETHUSD": 5}, "second": {"XBTUSD": 68}}}, 400, "XBTUSD"),
         ({"trading": {"main": {"ETHUSD": 5, "XBTUSD": -1}}}, 400, "XBTUSD"),
         ({"trading": {"main": {"ETHUSD": 5, "XBTUSD": "0.000000000001"}}}, 400, "XBTUSD"),
         ({"trading": {"main": {"ETHUSD": 5, "XBTUSD": None}}}, 400, "XBTUSD"),
@@ -179,9 +179,9 @@ def test_what_can_not_be_set_changes_nothing(browser, call, body, status, field)
 def test_a_refusal_says_what_is_taken_instead(browser):
     message = browser.mock("POST", "/counters", {"rest": {"second": 20}}).json["error"]["message"]
     assert message == "a counter of tier starter is a number of points from 0 to 15; not 20"
-    body = {"trading": {"second": {"BTC/USD": 60.5}}}
+    body = {"trading": {"second": {"BTC/USD": 67.6}}}
     message = browser.mock("POST", "/counters", body).json["error"]["message"]
-    assert message == "a counter of tier starter is a number of points from 0 to 60; not 60.5"
+    assert message == "a counter of tier starter is a number of points from 0 to 67.5; not 67.6"
     message = browser.mock("POST", "/counters", {"trading": {"second": 5}}).json["error"]["message"]
     assert message == 'the counters of \'second\' are an object, {"XBTUSD": "12.5"}'
 
@@ -254,6 +254,8 @@ def test_a_new_account_has_them_too(browser):
 
 
 def test_clear_takes_the_trading_counters_too(browser, trade):
+    # A batch placed just below the threshold carries a counter so far beyond it.
+    browser.ok("POST", "/counters", {"trading": {"main": {"XBTUSD": 187.5}}})
     browser.ok("POST", "/counters", {"trading": {"main": {"XBTUSD": 180}, "second": {"XBTUSD": 60}}})
     assert browser.ok("POST", "/counters", {"clear": True})["trading"] == {"main": {}, "second": {}}
     assert trade(1) == trade(1, name="second") == [True]
@@ -323,7 +325,7 @@ def test_trading_counters_are_mappings_by_account_and_pair(kraken: MockKraken, b
 
 def test_what_python_can_not_set_of_them(kraken: MockKraken):
     main = kraken.counters.trading["main"]
-    for name, value, status in (("XBTUSD", 181, 400), ("XBTUSD", float("nan"), 400), ("NONE", 1, 404)):
+    for name, value, status in (("XBTUSD", 188, 400), ("XBTUSD", float("nan"), 400), ("NONE", 1, 404)):
         with pytest.raises(ControlError) as refusal:
             main[name] = value
         assert (refusal.value.status, refusal.value.field) == (status, name)

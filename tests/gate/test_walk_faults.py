@@ -433,3 +433,17 @@ def test_each_of_them_alone_answers_for_itself(customer, method, name):
 @pytest.mark.parametrize("method", CHAINS)
 def test_without_any_of_them_it_passes(customer, method):
     assert customer.call(method, **CHAINS[method][0] | suffer(customer, [])) == "OK"
+
+
+def test_a_body_that_is_not_read_still_says_whose_key_it_names(program):
+    assert program.call(body='{"nonce": ', headers=JSON) == BAD_REQUEST
+    assert (program.journal["key"], program.journal["nonce"]) == (program.key.name, None)
+    assert program.call(body='{"nonce": ', headers=JSON | {"API-Key": "nobody's"}) == BAD_REQUEST
+    assert program.journal["key"] is None
+
+
+def test_json_that_is_announced_as_text_is_told_so(program):
+    assert program.call(body='{"nonce": 1}', headers={"Content-Type": "text/plain"}) == NONCE
+    assert program.journal["reason"].endswith("; it looks like JSON, but was read as a form, as its Content-Type says")
+    assert program.call(body='{"otp": "{"}', headers=JSON) == NONCE
+    assert "looks like" not in program.journal["reason"]

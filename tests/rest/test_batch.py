@@ -161,6 +161,7 @@ def test_an_order_that_the_engine_refuses_is_refused_alone(kraken: Client) -> No
     record = kraken.sandbox.journal.records()[0][-2]
     assert (record["endpoint"], record["outcome"]) == ("AddOrderBatch", "accepted")
     assert (record["error"], record["reason"][:11]) == ("EOrder:Insufficient funds", "orders[1]: ")
+    assert (record["outcome"], record["check"]) == ("accepted", "order")
 
 
 def test_an_order_of_a_batch_can_use_up_the_funds_of_the_next(kraken: Client) -> None:

@@ -97,6 +97,18 @@ def test_starting_it_again_replaces_its_keys(kraken, ask):
     assert kraken.keys["shared"].api_key == second["api_key"]
 
 
+def test_a_start_that_was_refused_half_way_does_not_bar_the_next_one(kraken, ask):
+    """Whoever mends the file starts it again: the key of the first try is not somebody else's."""
+    made = '{call = "POST /mock/keys", body = {name = "mine"}}'
+    right = '{call = "PATCH /mock/settings", body = {lockout_threshold = 5}}'
+    text = f'title = "X"\nsetup = [{made}, {right}]'
+    with pytest.raises(Refused, match="step 2"):
+        ask("POST", "/mock/scenarios", {"name": "x.toml", "toml": text.replace("lockout_threshold", "threshold")})
+    left = kraken.keys["mine"].api_key
+    done = ask("POST", "/mock/scenarios", {"name": "x.toml", "toml": text})
+    assert kraken.keys["mine"].api_key == done["keys"][0]["api_key"] != left
+
+
 def test_keys_of_others_are_left_alone(kraken, ask):
     theirs = kraken.keys.create(name="shared")
     with pytest.raises(Refused, match="nonce_two_senders makes a key 'shared', and there is one already"):

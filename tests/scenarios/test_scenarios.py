@@ -71,6 +71,7 @@ PACK = {
     "cloudflare_520_burst",
     "expired_key",
     "lockout_15m",
+    "lost_ack",
     "maintenance_window",
     "nonce_race",
     "post_only",

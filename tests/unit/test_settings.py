@@ -144,6 +144,21 @@ class TestValues:
             settings.patch({name: value})
         assert settings == Settings()
 
+    @pytest.mark.parametrize(
+        ("name", "value", "takes"),
+        [
+            ("lockout_threshold", -1, "a whole number from 0 to 1000000"),
+            ("lockout_seconds", 0, "a whole number from 1 to 1000000000"),
+            ("journal_size", 10_000_001, "a whole number from 0 to 10000000"),
+            ("max_concurrent_private", 0, "a whole number from 1 to 1000000, or `off`"),
+        ],
+    )
+    def test_a_number_is_refused_with_the_numbers_that_are_taken(self, name: str, value: int, takes: str) -> None:
+        with pytest.raises(SettingError, match=f"{name} does not take '?{value}'?: it takes {takes}$"):
+            Settings.of(**{name: value})
+        ends = [int(word) for word in takes.replace(",", "").split() if word.isdigit()]
+        assert [getattr(Settings.of(**{name: end}), name) for end in ends] == ends
+
 
 class TestPatch:
     def test_all_or_nothing(self) -> None:
