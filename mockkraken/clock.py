@@ -35,6 +35,7 @@ _RFC3339 = re.compile(
 )
 
 _LONGEST_TIME = 64  # characters
+_FIRST_SWEEP = 256  # timers
 
 Mode = Literal["real", "frozen", "scaled"]
 
@@ -69,6 +70,7 @@ class Clock:
         self._scale: float = 1 if start is None else 0
         self._since = time.monotonic_ns()
         self._timers: list[tuple[int, int, Timer]] = []
+        self._sweep_at = _FIRST_SWEEP
         self._order = itertools.count()
         self._target: int | None = None
         self.on_pace: list[Callable[[], None]] = []
@@ -152,9 +154,17 @@ class Clock:
     def call_at(self, when: int, callback: Callable[[], None]) -> Timer:
         """Call back when the sandbox's time reaches `when` (ns); those of one moment fire as they were made."""
         timer = Timer(when, callback)
+        if len(self._timers) >= self._sweep_at:
+            self._sweep()
         heapq.heappush(self._timers, (when, next(self._order), timer))
         self.on_change()
         return timer
+
+    def _sweep(self) -> None:
+        """Forget what was cancelled: its time may be far away, and on a clock that stands still never come."""
+        self._timers = [entry for entry in self._timers if not entry[2].cancelled]
+        heapq.heapify(self._timers)
+        self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._timers))
 
     def run_due(self) -> None:
         """Fire every timer that is due: the server calls this before each request and when its alarm rings."""

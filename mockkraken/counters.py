@@ -58,9 +58,9 @@ class Counter(msgspec.Struct):
         self.units = min(self.settle(old, now), new.max)
 
     def wait(self, units: int, limit: Limit) -> str:
-        """How many seconds it takes to fall to `units` or less from where it was settled, to the nanosecond."""
+        """How many seconds it takes to fall to `units` from where it was settled above that, to the nanosecond."""
         # Rounded up: a nanosecond earlier it would be higher.
-        return decimals.shortest(max(-((units - self.units) // limit.decay), 0), 9)
+        return decimals.shortest(-((units - self.units) // limit.decay), 9)
 
 
 def shown(units: int) -> str:

@@ -180,7 +180,8 @@ def _lines(kraken: MockKraken) -> list[str]:
     earlier = dropped + len(records) - len(last)
     lines = [f"({earlier} earlier)"] if earlier else []
     for record in last:
-        error = record["error"] or ("" if record["http_status"] == 200 else f"HTTP {record['http_status']}")
+        status = f"HTTP {record['http_status']}" if record["http_status"] else "no answer"
+        error = record["error"] or ("" if record["http_status"] == 200 else status)
         words = (record["time"], record["endpoint"], record["key"] or "-", record["outcome"], error)
         lines.append("  ".join(word for word in words if word))
         if record["reason"]:

@@ -113,6 +113,8 @@ def send(
             raise IncompleteRead(given, answer.length)
     except TimeoutError as error:
         raise Unreachable(f"{url}: no answer in {patience:g} seconds") from error
+    except ConnectionRefusedError as error:
+        raise Unreachable(f"{url}: {error.strerror}; does `mockkraken serve` run there?") from error
     except OSError as error:
         raise Unreachable(f"{url}: {error.strerror or error}") from error
     except HTTPException as error:

@@ -82,7 +82,7 @@ def _as_text(record: dict[str, Any]) -> bytes:
         record["remote"],
         record["endpoint"],
         record["key"] or "-",
-        str(record["http_status"]),
+        str(record["http_status"] or "-"),
         record["outcome"],
         f"{record['duration_us']}us",
     ]

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from concurrent.futures import Future
+from errno import EADDRINUSE
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from mockkraken.clock import parse_time
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from mockkraken.control.diagnosis import Report
     from mockkraken.faults.faults import Faults
-    from mockkraken.rest.app import Receive, Scope, Send
+    from mockkraken.rest.call import Receive, Scope, Send
 
 DEFAULT_KEY = "full"
 
@@ -449,18 +450,29 @@ def _tuned(protocol: Any) -> Any:
     """The protocol, with what uvicorn's lacks.
 
     It is deaf to offers of HTTP/2 over clear text, which the JDK's client makes with each request: uvicorn ignores the
-    offer, but loses the body of the request that makes it. And applications find the `transport` in their scope's
-    state, so that a fault can cut the connection.
+    offer, but loses the body of the request that makes it. Applications find the `transport` in their scope's state, so
+    that a fault can cut the connection. And where a client has sent on without waiting for an answer, all its requests
+    learn that it is gone: uvicorn tells the last one only, and would go on with an answer for those before it.
     """
 
     class Tuned(protocol):  # type: ignore[misc]  # which of uvicorn's two it is depends on what is installed
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             self.app_state["transport"] = transport
+            self._earlier: list[Any] = []
 
         def connection_lost(self, error: Exception | None) -> None:
             super().connection_lost(error)
             self.app_state.clear()
+            for request in self._earlier:
+                request.disconnected = True
+                request.message_event.set()
+
+        def on_headers_complete(self) -> None:
+            before = self.cycle
+            super().on_headers_complete()
+            if self.pipeline:
+                self._earlier = [*(request for request in self._earlier if not request.response_complete), before]
 
         def data_received(self, data: bytes) -> None:
             if _OFFER.search(data) and _REQUEST_LINE.match(data):
@@ -535,7 +547,8 @@ def _listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
         sock.close()
         if isinstance(error, BindError):
             raise
-        raise BindError(f"can't listen on {host}:{port}: {_why(error)}") from error
+        hint = "; port 0 takes a free one" if error.errno == EADDRINUSE else ""
+        raise BindError(f"can't listen on {host}:{port}: {_why(error)}{hint}") from error
     return sock
 
 

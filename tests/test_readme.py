@@ -22,8 +22,8 @@ from mockkraken.cli import commands
 from mockkraken.control.http import CALLS
 from mockkraken.errors import DIALECT_ROWS
 from mockkraken.rest import account, coverage, positions, public, trading
-from mockkraken.rest.app import ENDPOINTS
 from mockkraken.rest.endpoint import Private
+from mockkraken.rest.routes import ENDPOINTS
 from mockkraken.settings import Settings
 
 FILE = Path(__file__).parent.parent / "README.md"

@@ -52,7 +52,8 @@ def command(
     """Say why requests were refused, and what cures it.
 
     Draws for each key the nonces in the order in which they arrived, and names the mistake behind those that were
-    refused, with the journal's records that prove it. What works is passed over in silence.
+    refused, with the journal's records that prove it. What works is passed over in silence, and so is an order that
+    was refused for what it asked: /mock/journal?outcome=refused has the reason of each.
     """
     if file is None:
         text, diagnosis = _asked(url, control_token, key)

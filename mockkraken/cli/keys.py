@@ -160,7 +160,7 @@ def create(url: str, control_token: str | None, as_json: bool, **given: Any) -> 
     pasted = {"KRAKEN_API_KEY": key.api_key, "KRAKEN_API_SECRET": key.api_secret, "KRAKEN_REST_URL": url.rstrip("/")}
     say("\n".join(f"  export {name}={shlex.quote(plain(value))}" for name, value in pasted.items()))
     if totp:
-        say(f"  oathtool --totp --base32 {shlex.quote(plain(totp))}  # the otp, unless the server's clock stands still")
+        say(f"  oathtool --totp --base32 {shlex.quote(plain(totp))}  # the otp, unless the server's clock was moved")
     if not key.permissions:
         say("\nIt has no permission: calls with it are refused. --profile and --permission give it some.")
 

@@ -57,11 +57,12 @@ def show(name: str) -> None:
 
 
 @command.command(
+    short_help="Play a scenario, and say what the doctor finds.",
     epilog=examples(
         "mockkraken scenarios run nonce_unit_switch",
         "mockkraken scenarios run mine.toml",
         "mockkraken scenarios run lockout_15m --url http://127.0.0.1:8123 --reset",
-    )
+    ),
 )
 @click.argument("name", metavar="NAME|FILE")
 @click.option(
@@ -200,7 +201,7 @@ def _verdict(played: Played) -> Iterator[str]:
     if wrong:
         yield f"{wrong} of {count} answers {'differs' if wrong == 1 else 'differ'} from what the scenario says."
     elif count:
-        yield f"All {count} answers are as the scenario says."
+        yield f"{'The answer is' if count == 1 else f'All {count} answers are'} as the scenario says."
     seen = ", ".join(dict.fromkeys(finding["scenario"] for finding in played.findings)) or "nothing"
     if played.missing:
         yield f"The doctor should find {played.missing}, and finds {seen}."
@@ -214,7 +215,9 @@ def _left(played: Played, url: str, *, reset: bool) -> Iterator[str]:
     if reset:
         yield f"The server is as the play left it, its clock frozen; POST {url.rstrip('/')}/mock/reset makes it new."
     elif played.keys:
-        yield f"Left on the server: the keys {', '.join(map(plain, played.keys))}. The next run replaces them."
+        keys = ", ".join(map(plain, played.keys))
+        keys, them = (f"key {keys}", "it") if len(played.keys) == 1 else (f"keys {keys}", "them")
+        yield f"Left on the server: the {keys}. The next run replaces {them}."
 
 
 def _document(scenario: Scenario, played: Played) -> dict[str, Any]:

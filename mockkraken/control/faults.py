@@ -14,7 +14,7 @@ from mockkraken.control.errors import conflict, invalid, unknown
 from mockkraken.control.values import plain, span
 from mockkraken.faults import actions, pages
 from mockkraken.faults.faults import MOST_FAULTS, Fault, Match
-from mockkraken.rest.app import ROUTES
+from mockkraken.rest.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

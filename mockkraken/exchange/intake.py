@@ -153,7 +153,7 @@ def _one_of(offered: Mapping[str, T], text: str | None, name: str) -> T:
 
 def _shown(text: str | None) -> str:
     """A client's text in a reason, cut to a bearable length."""
-    return repr(text if text is None else text[:40])
+    return "missing" if text is None else repr(text[:40])
 
 
 def _flag_tokens(oflags: str) -> frozenset[str]:

@@ -65,7 +65,7 @@ class Lockouts:
         extends = self._settings.lockout_extends_on_attempt
         if extends:
             for lock in found:
-                lock.until = max(lock.until, now + lock.span)
+                lock.until = now + lock.span
         until = max(lock.until for lock in found)
         why = "; this attempt has started that time anew" if extends else ""
         reason = f"locked out until {rfc3339(until)}; it is {rfc3339(now)}{why}"

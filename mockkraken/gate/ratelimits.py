@@ -41,7 +41,7 @@ class CallCounter(Counter):
             self.units = after
             return
         if REFUSED_CALLS_COUNT:
-            self.units = min(TIERS[tier].max, after)
+            self.units = TIERS[tier].max
         raise KrakenError(errors.RATE_LIMIT_EXCEEDED, self._why(before, cost, tier), check="rate")
 
     def _why(self, before: int, cost: int, tier: Tier) -> str:

@@ -11,7 +11,7 @@ import re
 from hashlib import sha256, sha512
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlencode
 
 import msgspec
 
@@ -267,7 +267,7 @@ def _escapings(body: bytes, parts: _Parts) -> Iterator[tuple[Slip, bytes]]:
     candidates += [(escaped, _ESCAPE.sub(lambda found: found[0].upper(), body))]
     candidates += [("the body is escaped once more for signing", body.replace(b"%", b"%25"))]
     for clause, candidate in candidates:
-        if candidate != body and _blanks_alike(candidate) == _blanks_alike(body):
+        if candidate.lower() != body.lower() and _blanks_alike(candidate) == _blanks_alike(body):
             yield Slip("S06", "blanks and plus signs are signed otherwise than sent (+, %20, %2B)"), candidate
         else:
             yield Slip("S05", clause), candidate
@@ -328,6 +328,7 @@ def _fields(parts: _Parts) -> Iterator[tuple[Slip, bytes]]:
         sorted(by_name, key=lambda field: field[0] != b"nonce"),
         sorted(by_name, key=lambda field: field[0] == b"nonce"),
         ours[::-1],
+        sorted(ours, key=lambda field: field[1]),
     ):
         yield order, joined([text for _, text in fields])
 
@@ -366,12 +367,13 @@ def _formats(request: Request, parts: _Parts) -> Iterator[tuple[Slip, bytes]]:
     pairs = [(utf8(name), b"=", utf8(value)) for name, value in fields.items()]
     for quoted_by in (_QUOTERS[0], _QUOTERS[1], bytes):
         yield form, _form(pairs, quoted_by)
-    yield from _written_anew(body, spaces)
+    yield from _written_anew(body, spaces, form)
 
 
-def _written_anew(body: bytes, slip: Slip) -> Iterator[tuple[Slip, bytes]]:
+def _written_anew(body: bytes, slip: Slip, form: Slip) -> Iterator[tuple[Slip, bytes]]:
     try:
         read = json.loads(body)
+        yield form, urlencode(read, errors="replace").encode()  # true becomes True
         for written in (
             json.dumps(read, indent=2),
             json.dumps(read, indent=4),

@@ -70,12 +70,7 @@ class Tokens:
     def lookup(self, token: str, now: int) -> Key | None:
         """The key that a token stands for; None when it is unknown, too old, or its key is gone."""
         grant = self._grants.get(token)
-        if grant is None:
-            return None
-        if grant.lives(now):
-            return grant.key
-        del self._grants[token]
-        return None
+        return grant.key if grant is not None and grant.lives(now) else None
 
     def expire(self, now: int, key: Key | None = None) -> dict[Key, int]:
         """End the tokens of one key, or all; how many of each key were alive."""

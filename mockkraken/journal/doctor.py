@@ -15,7 +15,7 @@ from mockkraken.journal.explanations import explain
 from mockkraken.journal.mistakes import SIGNATURE_MISTAKES
 from mockkraken.journal.nonce_doctor import History, Suspicion
 from mockkraken.journal.nonce_mistakes import TROUBLES, Trouble
-from mockkraken.journal.requests import Request
+from mockkraken.journal.requests import Request, Sender
 from mockkraken.journal.units import span
 
 _MOST_PROOFS = 50  # requests of a finding whose records stand in its evidence; `count` has them all
@@ -33,6 +33,8 @@ _BY_CHECK = frozenset(("key", "address", "expiry", "otp", "permission", "rate", 
 
 _WITH_REPEATS = ("N03", "N05", "N12", "N09", "N16", "N17", "N10")
 
+_ORDER = {scenario: place for place, scenario in enumerate(TROUBLES)}
+
 _LANES = "ABCDEFGH"
 _FEW_CONNECTIONS = 4
 
@@ -43,6 +45,8 @@ class Diagnosis(NamedTuple):
     Attributes:
         findings: what is wrong, worst first.
         timelines: what each key sent, in the order of arrival.
+
+    Both say in which `run` of a server it was: a log may have several, in which the numbers of requests begin anew.
     """
 
     findings: list[dict[str, Any]]
@@ -55,27 +59,47 @@ def examine(records: Iterable[Mapping[str, Any]]) -> Diagnosis:
     Args:
         records: as the journal shows them, oldest first. What a record does not have counts as unknown.
     """
-    strangers: list[Request] = []
-    by_key: dict[str, list[Request]] = {}
-    for request in map(Request, records):
-        name = request.api_key or request.key
-        (strangers if name is None else by_key.setdefault(name, [])).append(request)
-    findings = _findings(_others(strangers))
+    findings = []
     timelines = []
-    for requests in by_key.values():
-        history = History(requests)
-        found = _findings([*history.suspicions, *_sent_again(requests), *_others(requests)])
-        findings += found
-        timelines.append(_timeline(requests))
+    for (run, name), requests in _by_key(records).items():
+        suspicions = [] if name is None else [*History(requests).suspicions, *_sent_again(requests)]
+        findings += _findings(run, [*suspicions, *_others(requests)])
+        if name is not None:
+            timelines.append(_timeline(run, requests))
     findings.sort(key=_rank)
     return Diagnosis(findings, timelines)
 
 
+def _by_key(records: Iterable[Mapping[str, Any]]) -> dict[tuple[int, str | None], list[Request]]:
+    """The requests of each run and key; those without a key that exists under None.
+
+    A log may have several runs of a server, or several sandboxes: a number that is not above the last one belongs to
+    another run, in which keys start anew. In several answers of the control API a record may stand twice.
+    """
+    by_key: dict[tuple[int, str | None], list[Request]] = {}
+    rows: dict[tuple[object, int], Mapping[str, Any]] = {}  # of the last run of each sandbox
+    newest: dict[object, tuple[int, int]] = {}  # sandbox → its last run, the last number in it
+    runs = 0
+    for row in records:
+        request = Request(row)
+        sandbox = row.get("sandbox")
+        run, last = newest.get(sandbox, (0, 0))
+        if request.seq and rows.get((sandbox, request.seq)) == row:
+            continue
+        if not run or 0 < request.seq <= last:
+            runs += 1
+            run = runs
+            rows = {place: old for place, old in rows.items() if place[0] != sandbox}
+        newest[sandbox] = run, request.seq
+        rows[sandbox, request.seq] = row
+        by_key.setdefault((run, request.api_key or request.key), []).append(request)
+    return by_key
+
+
 def _rank(finding: Mapping[str, Any]) -> tuple[int, int]:
     name = finding["scenario"]
-    order = list(TROUBLES)
     known = name if name in TROUBLES else "signature"
-    return order.index(known), -finding["count"]
+    return _ORDER[known], -finding["count"]
 
 
 # Suspicions beside those of nonces
@@ -84,14 +108,15 @@ def _rank(finding: Mapping[str, Any]) -> tuple[int, int]:
 def _others(requests: Sequence[Request]) -> list[Suspicion]:
     """What was refused for other reasons than its nonce, as far as it says something about the client."""
     found: list[Suspicion] = []
-    streak: Request | None = None  # the first of the refusals in a row that count towards a lockout
+    streaks: dict[str, Request] = {}  # by address: the first of the refusals in a row that count towards a lockout
     for request in requests:
+        remote = request.sender.remote
         if request.check == "lockout":
-            found.append(Suspicion("N31", request, culprit=streak))
+            found.append(Suspicion("N31", request, culprit=streaks.get(remote)))
         elif request.check in errors.LOCKING:
-            streak = streak or request
+            streaks.setdefault(remote, request)
         elif request.used:
-            streak = None
+            streaks.pop(remote, None)
         if request.check == "signature" or (request.check == "key" and request.scenario):
             found.append(Suspicion(request.scenario or "signature", request, culprit=request))
         elif request.check in _BY_CHECK:
@@ -102,16 +127,18 @@ def _others(requests: Sequence[Request]) -> list[Suspicion]:
 def _sent_again(requests: Sequence[Request]) -> list[Suspicion]:
     """Orders that followed one whose answer was lost, without a look at what had become of it."""
     found: list[Suspicion] = []
-    lost: Request | None = None
+    unknown: dict[Sender, Request] = {}  # by sender: the order of which it can't know what became of it
     for request in requests:
+        lost = unknown.get(request.sender)
         if lost is not None:
-            if request.endpoint in _LOOKS or request.at - lost.at > _RETRIED_WITHIN:
-                lost = None
-            elif request.endpoint in _ORDERS and request.sender == lost.sender and _took_effect(request):
+            looked = request.endpoint in _LOOKS and request.outcome == "accepted"
+            ordered = request.endpoint in _ORDERS and _took_effect(request)
+            if ordered and request.at - lost.at <= _RETRIED_WITHIN:
                 found.append(Suspicion("N15", request, lost, lost))
-                lost = None
+            if looked or ordered or request.at - lost.at > _RETRIED_WITHIN:
+                del unknown[request.sender]
         if request.lost and request.endpoint in _ORDERS:
-            lost = request
+            unknown[request.sender] = request
     return found
 
 
@@ -122,7 +149,7 @@ def _took_effect(request: Request) -> bool:
 # Findings
 
 
-def _findings(suspicions: Iterable[Suspicion]) -> list[dict[str, Any]]:
+def _findings(run: int, suspicions: Iterable[Suspicion]) -> list[dict[str, Any]]:
     """One finding for each kind of trouble of a key."""
     cases: dict[str, list[Suspicion]] = {}
     for suspicion in suspicions:
@@ -132,28 +159,33 @@ def _findings(suspicions: Iterable[Suspicion]) -> list[dict[str, Any]]:
         # Where nonces fall behind, some are bound to meet one that was used: one trouble.
         cases[others[0]] += cases.pop("N11")
         also[others[0]] = ("N11",)
-    return [_finding(name, case, also.get(name, ())) for name, case in cases.items()]
+    return [_finding(run, name, case, also.get(name, ())) for name, case in cases.items()]
 
 
-def _finding(scenario: str, case: Sequence[Suspicion], also: tuple[str, ...]) -> dict[str, Any]:
+def _finding(run: int, scenario: str, case: Sequence[Suspicion], also: tuple[str, ...]) -> dict[str, Any]:
     trouble = _trouble(scenario)
     requests = sorted((suspicion.request for suspicion in case), key=lambda request: request.seq)
     culprits = [suspicion.culprit for suspicion in case if suspicion.culprit is not None]
     culprit = min(culprits, key=lambda request: request.seq, default=None)
-    shown = case[:_MOST_PROOFS]
+    shown = sorted(case, key=lambda suspicion: suspicion.request.seq)[:_MOST_PROOFS]
     proofs = {proof.seq for suspicion in shown for proof in (suspicion.rival, suspicion.request) if proof}
     named = [name for suspicion in case for name in suspicion.related]
     related = dict.fromkeys(name for name in (*also, *named, *trouble.related) if name != scenario)
-    unit = requests[0].unit
+    units = dict.fromkeys(request.unit.name if request.unit else "plain numbers" for request in requests)
+    cure = trouble.cure.format(window=_window(requests), unit=" or ".join(units))
+    if "nonce window" in cure and any(used := [suspicion.seen or not _behind(suspicion.request) for suspicion in case]):
+        as_ = "as all of these would have to" if all(used) else "as some of these would have to"
+        cure += f" No window lets the same nonce pass twice, though, {as_}."
     return {
         "scenario": scenario,
+        "run": run,
         "key": requests[-1].key,
         "api_key": requests[-1].api_key,
         "title": trouble.title,
         "explanation": explain(scenario, case),
         "evidence": sorted(proofs if culprit is None else proofs | {culprit.seq}),
         "culprit": None if culprit is None else culprit.seq,
-        "cure": trouble.cure.format(window=_window(requests), unit=unit.name if unit else "plain numbers"),
+        "cure": cure,
         "count": len(case),
         "related": list(related),
         "first": requests[0].time,
@@ -169,7 +201,8 @@ def _trouble(scenario: str) -> Trouble:
 
 def _window(requests: Sequence[Request]) -> str:
     """The nonce window that would have let these pass, and one that is worth some seconds."""
-    needed, unit = max(_behind(request) or 0 for request in requests), requests[0].unit
+    unit = requests[-1].unit
+    needed = max(_behind(request) or 0 for request in requests if request.unit is unit)
     if unit is None or needed * unit.ns >= _USEFUL_WINDOW:
         return f"at least {max(needed, 1)}"
     useful = f"{_USEFUL_WINDOW // unit.ns}: {span(_USEFUL_WINDOW)} in {unit.name}"
@@ -185,7 +218,7 @@ def _behind(request: Request) -> int | None:
 # Timelines
 
 
-def _timeline(requests: Sequence[Request]) -> dict[str, Any]:
+def _timeline(run: int, requests: Sequence[Request]) -> dict[str, Any]:
     """What a key sent, in the order of its arrival."""
     lanes = _Lanes(requests)
     rows = []
@@ -212,7 +245,8 @@ def _timeline(requests: Sequence[Request]) -> dict[str, Any]:
                 "scenario": request.scenario,
             }
         )
-    return {"key": requests[-1].key, "api_key": requests[-1].api_key, "senders": lanes.senders, "requests": rows}
+    key, api_key = requests[-1].key, requests[-1].api_key
+    return {"run": run, "key": key, "api_key": api_key, "senders": lanes.senders, "requests": rows}
 
 
 class _Lanes:

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from mockkraken.journal.nonce_doctor import Suspicion
-from mockkraken.journal.requests import Request
+from mockkraken.journal.requests import Request, program
 from mockkraken.journal.units import describe, gap, span, unit_of
 
 Case = Sequence[Suspicion]
 
 _LONGEST_NAME = 40
 _LONGEST_REASON = 400
+_LONGEST_COUNT = 9  # digits of what a counter may have come to
 
 
 def explain(scenario: str, case: Case) -> str:
@@ -29,8 +30,9 @@ def _one_program_for_ever(case: Case) -> str:
     first = case[0]
     request, culprit = first.request, first.culprit
     if culprit is None:
-        came = f"{_who(request)} sends {_counted(request)}, but the key has accepted {_highest(request)} before"
-        return f"{came} the journal's first record. {_below(first)} {_for_ever(case)}"
+        sends = f"{_who(request)} sends {_counted(request)}, like {_nonce(request)} in request {request.seq}"
+        stood = f"but the key stood at {_highest(request)}, which no request in the journal has set"
+        return f"{sends}, {stood}. {_for_ever(case)}"
     if culprit.sender == request.sender:
         came = f"{_who(request)} has sent {_counted(culprit)} with request {culprit.seq}, and then {_counted(request)}"
     else:
@@ -46,9 +48,11 @@ def _for_ever(case: Case) -> str:
 def _absurd(case: Case) -> str:
     first = case[0]
     rival = first.rival
-    who = f"request {rival.seq} of {_who(rival)}" if rival else "a request that the journal no longer has"
-    below = f"{_numbers(case)} came after it with an ordinary nonce, and could only be refused"
-    return f"The key has accepted {_highest(first.request)}, from {who}. {below}, like {_nonce(first.request)}."
+    stands = f"The key stands at {_highest(first.request)}, which no request in the journal has set"
+    if rival:
+        stands = f"The key has accepted {_highest(first.request)}, from request {rival.seq} of {_who(rival)}"
+    below = f"{_numbers(case)} came after that with a nonce that is not above it, and could only be refused"
+    return f"{stands}. {below}, like {_nonce(first.request)}."
 
 
 def _two_senders(case: Case) -> str:
@@ -73,15 +77,30 @@ def _parallel(case: Case) -> str:
     first = case[0]
     ports = {request.port for suspicion in case for request in (suspicion.request, suspicion.rival) if request}
     over = f" over {len(ports)} connections" if len(ports) > 1 else ""
-    which = f"{_who(first.request)} sends requests with one key at once{over}, and they arrive in another order than"
-    return f"{which} their nonces were made. {_below(first)}{_others(case)}"
+    does = f"sends requests with one key at once{over}, and they arrive in another order than their nonces were made"
+    if len(ports) == 1 and None not in ports:
+        does = "sends one request after the other, but in another order than their nonces were made"
+    return f"{_who(first.request)} {does}. {_below(first)}{_others(case)}"
 
 
 def _same_nonce(case: Case) -> str:
     request = case[0].request
     unit = request.unit
     fits = f" Its nonces count {unit.name}: two requests within one get the same." if unit else ""
+    factor = _made_longer(case)
+    coarser = unit_of((request.value or 0) // factor)
+    if unit and coarser and factor > 1:
+        looks = f"Its nonces look like {unit.name}, but end in {str(factor)[1:]}: they count {coarser.name}"
+        fits = f" {looks}, and two requests within one get the same."
     return f"{_repeats(case[0])}.{fits}{_others(case)}"
+
+
+def _made_longer(case: Case) -> int:
+    """By what a coarser time was multiplied to give these nonces: milliseconds by 1000, say; 1 if it was not."""
+    factor = 1
+    while all(suspicion.request.value and not suspicion.request.value % (factor * 1000) for suspicion in case):
+        factor *= 1000
+    return factor
 
 
 def _again(case: Case) -> str:
@@ -112,15 +131,24 @@ def _second_order(case: Case) -> str:
 
 
 def _stepped_back(case: Case) -> str:
-    first, last = case[0], case[-1].request
-    recovers = ""
-    if len(case) > 1 and last.value is not None and last.before is not None and last.value < last.before:
-        recovers = f" Request {last.seq} still lacked {gap(last.before - last.value, unit_of(last.value))}."
-    return f"{_below(first)} Both came from the same sender.{recovers}{_others(case)}"
+    return f"{_below(case[0])} Both came from the same sender.{_recovers(case)}{_others(case)}"
 
 
 def _begins_lower(case: Case) -> str:
-    return f"{_who(case[0].request)} went on with lower nonces than it had sent. {_below(case[0])}{_others(case)}"
+    request, rival = case[0].request, case[0].rival
+    over = ""
+    if rival is not None and None not in (request.port, rival.port) and request.port != rival.port:
+        over = f" over a new connection (port {request.port} after {rival.port})"
+    went = f"{_who(request)} went on{over} with lower nonces than it had sent"
+    return f"{went}. {_below(case[0])}{_recovers(case)}{_others(case)}"
+
+
+def _recovers(case: Case) -> str:
+    """How far the last one still was below the highest."""
+    last = case[-1].request
+    if len(case) == 1 or last.value is None or last.before is None or last.value >= last.before:
+        return ""
+    return f" Request {last.seq} still lacked {gap(last.before - last.value, unit_of(last.value))}."
 
 
 def _window(case: Case) -> str:
@@ -135,9 +163,11 @@ def _window(case: Case) -> str:
 def _locked_out(case: Case) -> str:
     first, last = case[0].request, case[-1].request
     culprit = case[0].culprit
-    led = f"Since request {culprit.seq} ({culprit.error}) every one was refused" if culprit else "A lockout began"
+    led = "What led to it is not in the journal, or it was set by POST /mock/lockout."
+    if culprit:
+        led = f"Since request {culprit.seq} ({culprit.error}) every one was refused, until the source was locked out."
     during = "1 request came" if len(case) == 1 else f"{len(case)} requests came"
-    return f"{led}, until the source was locked out. {during} during the lockout; the last: {_reason(last or first)}."
+    return f"{led} {during} during the lockout; the last: {_reason(last or first)}."
 
 
 def _by_reason(case: Case) -> str:
@@ -148,22 +178,24 @@ def _by_reason(case: Case) -> str:
     text = f"Request {first.seq} ({_plain(first.endpoint)}): {reason}{'' if reason.endswith('?') else '.'}"
     if times < len(case):
         more = "1 more was" if len(case) - times == 1 else f"{len(case) - times} more were"
-        return f"{text} {more} refused likewise, for other reasons."
+        return f"{text} {more} refused likewise; the journal has each one's reason."
     return f"{text}{_others(case)}"
 
 
 def _below(suspicion: Suspicion) -> str:
     """One refused nonce, and what it should have been above."""
     request, rival = suspicion.request, suspicion.rival
-    if request.value is None or request.before is None:
+    if request.value is None or not request.before:
         return _by_reason([suspicion])
-    if request.value == request.before:
+    if request.value == request.before or (rival and rival.value == request.value):
         return f"{_repeats(suspicion)}."
-    unit, before = unit_of(request.value), unit_of(request.before)
-    below = f"{gap(request.before - request.value, unit)} below" if unit is before else "below"
-    whose = f" of request {rival.seq}" if rival else ", the highest accepted"
-    late = ", which had arrived before it" if rival else ""
-    return f"Request {request.seq} brought {_nonce(request)}, {below} {request.before}{whose}{late}."
+    top = request.before if rival is None or rival.value is None else rival.value
+    unit, before = unit_of(request.value), unit_of(top)
+    below = f"{gap(top - request.value, unit)} below" if unit is before else "below"
+    came = f"Request {request.seq} brought {_nonce(request)}, {below} {top}"
+    if rival is None:
+        return f"{came}, the highest accepted; no request in the journal has set that."
+    return f"{came} of request {rival.seq}, which had arrived before it."
 
 
 def _repeats(suspicion: Suspicion) -> str:
@@ -195,13 +227,15 @@ def _highest(request: Request) -> str:
 
 def _counted(request: Request) -> str:
     """What its nonces count."""
-    return request.unit.name if request.unit else "plain numbers"
+    if request.unit or request.value is None:
+        return request.unit.name if request.unit else "no numbers"
+    digits = len(str(request.value))
+    return f"numbers of {digits} digits" if digits > _LONGEST_COUNT else "plain numbers"
 
 
 def _who(request: Request) -> str:
     """The program's name, as it gives it."""
-    name = request.sender.user_agent.split(" ")[0][:_LONGEST_NAME]
-    return _plain(name) or "a program without a name"
+    return _plain(program(request.sender.user_agent)[:_LONGEST_NAME]) or "a program without a name"
 
 
 def _address(request: Request) -> str:

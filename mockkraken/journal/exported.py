@@ -8,6 +8,13 @@ from typing import Any
 
 import msgspec
 
+_BEGINS = '{"seq"'  # a line of the log
+
+_NO_JOURNAL = (
+    'no journal: it takes what GET /mock/journal answers, {"records": [...]}, or a record a line, as --log-format json '
+    "writes them"
+)
+
 
 class _Record(msgspec.Struct):
     """What every record has, and what of it the doctor reads, if it is there."""
@@ -28,6 +35,8 @@ class _Record(msgspec.Struct):
     check: str | None = None
     reason: str | None = None
     scenario: str | None = None
+    sandbox: str | None = None
+    fault: int | None = None
 
 
 def read(text: str) -> list[dict[str, Any]]:
@@ -35,12 +44,14 @@ def read(text: str) -> list[dict[str, Any]]:
 
     Args:
         text: the answer of `GET /mock/journal`, its list of records alone, or a record a line as `--log-format json`
-            writes them; there, lines that are no JSON objects are passed over, and so is a last one that was cut short.
+            writes them; there, lines that others wrote are passed over, and so is a last one that was cut short.
 
     Raises:
         ValueError: it is none of these; the message says what is wrong and where.
     """
     text = text.strip()
+    if not text:
+        return []  # the log of a server that nobody has asked anything
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
@@ -50,7 +61,7 @@ def read(text: str) -> list[dict[str, Any]]:
     elif isinstance(whole, dict):
         whole = [whole] if "dropped" not in whole else []
     if not isinstance(whole, list):
-        raise ValueError('no journal: it takes what GET /mock/journal answers, {"records": [...]}, or a record a line')
+        raise ValueError(_NO_JOURNAL)
     return [_checked(row, f"record {number}") for number, row in enumerate(whole, 1)]
 
 
@@ -64,20 +75,27 @@ def _lines(text: str) -> Iterator[tuple[int, Any]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
+            if not line.startswith(_BEGINS):
+                continue
             if number == len(lines) and found:
                 return
             raise ValueError(f"line {number}: no JSON: {error}") from error
-        found = True
-        if "dropped" not in row:
+        # A program that shares the terminal may write JSON of its own.
+        if "seq" in row or row.keys() == {"dropped"}:
+            found = True
+        if "seq" in row:
             yield number, row
     if not found:
-        raise ValueError('no journal: it takes what GET /mock/journal answers, {"records": [...]}, or a record a line')
+        raise ValueError(_NO_JOURNAL)
 
 
 def _checked(row: object, where: str) -> dict[str, Any]:
     try:
         msgspec.convert(row, _Record)
-    except msgspec.ValidationError as error:
+        msgspec.json.encode(
+            row
+        )  # Python reads some JSON that nobody could write: half a surrogate pair, endless digits
+    except (msgspec.ValidationError, UnicodeEncodeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{where}: no journal record: {error}") from error
     assert isinstance(row, dict)
     return row

@@ -30,7 +30,7 @@ TROUBLES = {
     # What may have cost money, and what lasts for ever, comes first; findings are sorted in this order. A lockout comes
     # after what has led to it.
     "N15": Trouble(
-        "An order was sent again after its answer was lost: it may stand there twice",
+        "An order followed one whose answer was lost, without a look: it may stand there twice",
         "A lost answer says nothing about the order. Give each order a cl_ord_id, and ask OpenOrders, ClosedOrders or "
         "QueryOrders for it before sending another.",
     ),
@@ -70,7 +70,7 @@ TROUBLES = {
         ("N22",),
     ),
     "N33": Trouble(
-        "The nonce is negative: a counter of 32 bits has run over",
+        "The nonce is negative, as when a counter of 32 bits has run over",
         "Keep the nonce in 64 bits, unsigned where the language has that; what comes next must be above "
         "the highest that the key has accepted.",
     ),
@@ -114,14 +114,15 @@ TROUBLES = {
     ),
     "N09": Trouble(
         "Nonces in seconds ran ahead of the clock, and then began lower again",
-        f"Count milliseconds or finer: in seconds, a burst of calls runs ahead of the clock, and a restart falls "
-        f"behind. Or keep the last nonce over a restart. Until the clock has caught up, {_WINDOW}.",
+        "Count milliseconds or finer: in seconds, a burst of calls runs ahead of the clock, and a restart falls "
+        "behind. Or keep the last nonce over a restart. It recovers by itself once the clock has caught up; a window "
+        "hardly helps, since the numbers in between were used.",
         ("N16",),
     ),
     "N10": Trouble(
-        "The program was started again, and its counter with it: nonces begin lower",
+        "The program was started again, perhaps with a counter that began anew: nonces begin lower",
         "Keep the last nonce over a restart, and begin above it: max(time, last + 1).",
-        ("N16", "N05"),
+        ("N17", "N16", "N05"),
     ),
     "N17": Trouble(
         "The program was started again, and its nonces begin lower than before",
@@ -172,9 +173,10 @@ TROUBLES = {
         "Make a new key, or move its valid_until.",
     ),
     "N31": Trouble(
-        "Refusals in a row have led to a lockout",
+        "Calls came during a lockout",
         "Stop calling: each attempt starts the time anew. Stay quiet until the lockout is over, cure what was refused "
-        "before it, and let a client give up after two or three refusals in a row instead of trying on.",
+        "before it, and let a client give up after two or three refusals in a row instead of trying on. Here, a reset "
+        "ends it at once, and so does POST /mock/lockout with clear.",
     ),
     "otp": Trouble(
         "The second factor is missing or wrong",
@@ -187,8 +189,8 @@ TROUBLES = {
     ),
     "rate": Trouble(
         "Calls come faster than the counter falls",
-        "Leave more time between calls; refused ones count too. The answer of fewer, larger queries or the WebSocket "
-        "feeds replaces polling.",
+        "Leave more time between calls; a key's refused calls count too. Ask fewer, larger queries; on Kraken, the "
+        "WebSocket feeds replace polling.",
     ),
     "throttle": Trouble(
         "Too many calls are under way at once",

@@ -9,6 +9,7 @@ from typing import Any
 
 from mockkraken.journal.doctor import Diagnosis
 from mockkraken.journal.nonce_mistakes import name_of
+from mockkraken.journal.requests import program
 from mockkraken.journal.units import (
     MICROSECONDS,
     MILLISECONDS,
@@ -28,6 +29,8 @@ _WIDEST_PLOT = 30
 _NARROWEST_PLOT = 8
 _LONGEST_NAME = 40
 _QUIET_KEYS = 10
+_MOST_KEYS = 10  # that are drawn
+_MOST_TITLES = 50
 
 _UNITS = {
     SECONDS.name: "s",
@@ -90,28 +93,37 @@ class _Pen:
 
 def _report(diagnosis: Diagnosis, pen: _Pen) -> Iterator[str]:
     findings, timelines = diagnosis.findings, diagnosis.timelines
-    yield pen.paint(_headline(findings, timelines), _BOLD)
-    by_key: dict[str | None, list[Mapping[str, Any]]] = {}
-    for finding in findings:
-        whose = f"  key {_clean(finding['key'])}" if finding["key"] else ""
-        yield _title(finding, pen, "  ", whose)
+    yield from (pen.paint(line, _BOLD) for line in pen.fold(_headline(findings, timelines), 0))
+    by_key: dict[object, list[Mapping[str, Any]]] = {}
+    runs = len({row["run"] for row in (*findings, *timelines)}) > 1
+    for place, finding in enumerate(findings):
+        whose = f"  key {_key(finding, runs)}" if finding["key"] else ""
+        if place < _MOST_TITLES:
+            yield _title(finding, pen, "  ", whose)
         by_key.setdefault(_name(finding), []).append(finding)
+    if len(findings) > _MOST_TITLES:
+        yield f"  and {len(findings) - _MOST_TITLES} more"
     drawn = {_name(timeline): timeline for timeline in timelines}
     legend = True
-    for name, found in by_key.items():
+    for name, found in list(by_key.items())[:_MOST_KEYS]:
         yield ""
         if name in drawn:
-            yield from _timeline(drawn[name], found, pen, legend=legend)
+            yield from _timeline(drawn[name], found, pen, runs=runs, legend=legend)
             legend = False
         else:
-            yield pen.paint("━━ requests without a known key ", _BOLD)
+            yield pen.paint("━━ requests without a known key", _BOLD)
         for one in found:
             yield ""
             yield from _finding(one, pen)
+    if len(by_key) > _MOST_KEYS:
+        yield ""
+        yield from pen.fold(
+            f"{len(by_key) - _MOST_KEYS} keys more have findings. Ask for one by its name to see it.", 0
+        )
     quiet = [other for name, other in drawn.items() if name not in by_key]
     if findings and quiet:
         yield ""
-        yield from (f"key {_clean(other['key'])}: {_outcomes(other)}" for other in quiet[:_QUIET_KEYS])
+        yield from (f"key {_key(other, runs)}: {_outcomes(other)}" for other in quiet[:_QUIET_KEYS])
         if len(quiet) > _QUIET_KEYS:
             yield f"and {len(quiet) - _QUIET_KEYS} keys more without findings"
 
@@ -119,11 +131,14 @@ def _report(diagnosis: Diagnosis, pen: _Pen) -> Iterator[str]:
 def _headline(findings: Sequence[Mapping[str, Any]], timelines: Sequence[Mapping[str, Any]]) -> str:
     requests = [request for timeline in timelines for request in timeline["requests"]]
     came = f"{_number(len(requests), 'request')} of {_number(len(timelines), 'key')}"
+    if findings and not requests:
+        return f"{_number(len(findings), 'finding')} in requests without a known key"
     if findings:
         return f"{_number(len(findings), 'finding')} in {came}"
     if not requests:
         return "No findings: no request of a known key is in the journal."
-    return f"No findings in {came}: {_told(requests)}."
+    refused = any(request["outcome"] == "refused" for request in requests)
+    return f"No findings in {came}: {_told(requests)}.{' The journal has the reasons.' if refused else ''}"
 
 
 def _outcomes(timeline: Mapping[str, Any]) -> str:
@@ -148,12 +163,15 @@ def _told(requests: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _timeline(
-    timeline: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], pen: _Pen, *, legend: bool
+    timeline: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], pen: _Pen, *, runs: bool, legend: bool
 ) -> Iterator[str]:
     requests = timeline["requests"]
-    head = f"━━ key {_clean(timeline['key'])} "
-    about = f"{_clean(timeline['api_key'] or '')[:24]}…  {_outcomes(timeline)}"
-    yield pen.cut(head, _BOLD) + pen.cut(about, _DIM, taken=len(head))
+    head = f"━━ key {_key(timeline, runs)} "
+    public = f"{_clean(timeline['api_key'])[:24]}…  " if timeline["api_key"] else ""
+    about = f"{public}{_outcomes(timeline)}"
+    first, *more = pen.fold(about, len(head))
+    yield pen.cut(head, _BOLD) + pen.cut(first, _DIM, taken=len(head))
+    yield from (" " * len(head) + pen.cut(line, _DIM, taken=len(head)) for line in more)
     yield from (_sender(sender, pen) for sender in timeline["senders"])
     chosen = _chosen(requests, findings)
     if not chosen:
@@ -186,11 +204,13 @@ def _legend(width: int) -> list[str]:
 def _sender(sender: Mapping[str, Any], pen: _Pen) -> str:
     address = _clean(sender["remote"] or "several addresses")
     if sender["port"] is not None:
-        address += f":{sender['port']}"
-    program = _clean(sender["user_agent"] or "").split(" ")[0][:_LONGEST_NAME] or "without a name"
-    over = f" over {sender['connections']} connections" if sender["connections"] > 1 else ""
-    counts = f"{_number(sender['requests'], 'request')}{over}, {sender['refused']} refused"
-    who = f"  {program}  {address}  "
+        address = f"[{address}]:{sender['port']}" if ":" in address else f"{address}:{sender['port']}"
+    name = program(_clean(sender["user_agent"] or ""))[:_LONGEST_NAME] or "without a name"
+    over = f", over {sender['connections']} connections" if sender["connections"] > 1 else ""
+    counts = f"{_number(sender['requests'], 'request')}, {sender['refused']} refused{over}"
+    who = f"  {name}  {address}  "
+    if len(who) + 8 > pen.width:
+        return f"   {pen.paint(sender['lane'], _BOLD)}{pen.cut(who + counts, taken=4)}"
     return f"   {pen.paint(sender['lane'], _BOLD)}{who}{pen.cut(counts, _DIM, taken=len(who) + 4)}"
 
 
@@ -208,6 +228,10 @@ def _chosen(requests: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[st
         chosen.update(new[:share])
         if len(chosen) >= _MOST_ROWS:
             break
+    if chosen:
+        # A row takes no more room than the note that it is left out.
+        ends = chosen | {-1, len(requests)}
+        chosen |= {place for place in range(len(requests)) if place - 1 in ends and place + 1 in ends}
     return sorted(chosen)
 
 
@@ -306,7 +330,7 @@ def _mark(request: Mapping[str, Any]) -> tuple[str, str]:
 def _note(request: Mapping[str, Any]) -> str:
     if request["lost"]:
         return "answer lost"
-    if request["outcome"] == "faulted":
+    if request["outcome"] == "faulted" and request["check"] is None:
         return "kept away"
     return _clean(request["scenario"] or request["check"] or "")
 
@@ -374,9 +398,13 @@ def _evidence(finding: Mapping[str, Any]) -> str:
     return shown if culprit is None or len(evidence) == 1 else f"{shown}; it began with #{culprit}"
 
 
-def _name(row: Mapping[str, Any]) -> str | None:
-    name: str | None = row["api_key"] or row["key"]
-    return name
+def _name(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return row["run"], row["api_key"] or row["key"]
+
+
+def _key(row: Mapping[str, Any], runs: bool) -> str:
+    """The key's name, and which run of the server it was when there are several."""
+    return _clean(row["key"]) + (f", run {row['run']}" if runs else "")
 
 
 def _value(text: object) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mockkraken.clock import ClockError, parse_time
-from mockkraken.journal.units import Unit, unit_of
+from mockkraken.journal.units import unit_of
 
 # What those who write records say, word for word, and the doctor reads.
 TOOK_EFFECT = "it took effect"
@@ -29,6 +29,12 @@ class Sender(NamedTuple):
     user_agent: str
 
 
+def program(user_agent: str) -> str:
+    """What a program calls itself: `name/version` without what follows, or all words before one in parentheses."""
+    first = user_agent.split(" ")[0]
+    return first if "/" in first else user_agent.partition(" (")[0].strip()
+
+
 class Request:
     """One record.
 
@@ -36,9 +42,12 @@ class Request:
         at: its time, ns; 0 when the record has none.
         text: the nonce as sent.
         value: the nonce as a number; None when it is none.
+        unit: what it counts; None when that is unknown.
         used: whether it has used up its nonce.
         lost: whether it took effect and its answer was lost.
+        fault: the number of the fault that touched it.
         before: the key's highest nonce before it, as far as it is known; filled in by the doctor.
+        turn: its place among what its sender has sent; filled in by the doctor.
         scenario: what the gate took it for; the doctor may know better.
     """
 
@@ -49,6 +58,7 @@ class Request:
         "check",
         "endpoint",
         "error",
+        "fault",
         "highest",
         "key",
         "lost",
@@ -60,6 +70,8 @@ class Request:
         "seq",
         "text",
         "time",
+        "turn",
+        "unit",
         "used",
         "value",
         "window",
@@ -76,6 +88,7 @@ class Request:
         self.endpoint: str = row.get("endpoint") or ""
         self.text: str | None = row.get("nonce")
         self.value = _number(self.text)
+        self.unit = None if self.value is None else unit_of(self.value)
         self.outcome: str = row.get("outcome") or ""
         self.error: str | None = row.get("error")
         self.check: str | None = row.get("check")
@@ -83,16 +96,13 @@ class Request:
         self.scenario: str | None = row.get("scenario")
         self.highest = _number(row.get("highest"))
         self.window: int | None = row.get("window")
+        self.fault: int | None = row.get("fault")
         self.before: int | None = None
+        self.turn = 0
         # Of what a fault kept from the gate no check is known; what came through has one, or took effect.
         self.lost = self.outcome == "faulted" and f": {TOOK_EFFECT}" in self.reason
         came = self.outcome != "faulted" or self.lost or self.check is not None
         self.used = came and self.value is not None and self.check not in _NONCE_UNUSED
-
-    @property
-    def unit(self) -> Unit | None:
-        """What its nonce counts."""
-        return None if self.value is None else unit_of(self.value)
 
     @property
     def refused_nonce(self) -> bool:

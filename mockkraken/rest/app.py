@@ -7,118 +7,30 @@ handler. From the moment the body has arrived nothing awaits, so requests are ap
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from mockkraken import errors
-from mockkraken.errors import Check, KrakenError
+from mockkraken.errors import KrakenError
 from mockkraken.exchange import Account, service
 from mockkraken.gate.gate import Credentials
 from mockkraken.gate.secrecy import shown_path, shown_reason
 from mockkraken.gate.signature import signed_path
-from mockkraken.rest import account, coverage, edge, params, positions, public, trading
+from mockkraken.rest import coverage, edge, params
 from mockkraken.rest.body import Fields, Undecodable, read_body, read_query
+from mockkraken.rest.call import Call, failure, partial_success, respond, success, whole_body
 from mockkraken.rest.edge import Answer
 from mockkraken.rest.endpoint import Action, Caller, Partial, Private, Public, Rows, Venue
+from mockkraken.rest.routes import ENDPOINTS, ROUTES, path_of
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-ENDPOINTS: tuple[Public | Private, ...] = (
-    *public.ENDPOINTS,
-    *account.ENDPOINTS,
-    *positions.ENDPOINTS,
-    *trading.ENDPOINTS,
-)
+    from mockkraken.rest.call import Receive, Scope, Send
 
 MALFORMED_BODY_ERROR = errors.BAD_REQUEST  # [guess] kraken/10 §1.9, malformed_body_error
 PRIVATE_GET_ERROR = errors.INVALID_ARGUMENTS  # [obs 2020] kraken/10 §1.9, private_get_response: HTTP 200
 
-_encode = msgspec.json.Encoder().encode
 _log = logging.getLogger("mockkraken")
-
-
-def path_of(endpoint: Public | Private) -> str:
-    """Where an endpoint is called: `/0/public/Time`."""
-    return f"/0/{'public' if isinstance(endpoint, Public) else 'private'}/{endpoint.name}"
-
-
-ROUTES = {path_of(endpoint).encode(): endpoint for endpoint in ENDPOINTS}
-
-
-class _Call:
-    """One request while it is being answered, and what the journal will say of it."""
-
-    __slots__ = (
-        "body",
-        "check",
-        "credentials",
-        "crowded",
-        "endpoint",
-        "error",
-        "fault",
-        "headers",
-        "lost",
-        "method",
-        "path",
-        "port",
-        "query",
-        "reason",
-        "refused",
-        "remote",
-    )
-
-    def __init__(self, scope: Scope, body: bytes) -> None:
-        self.method: str = scope["method"]
-        self.path: bytes = scope.get("raw_path") or scope["path"].encode()
-        self.query: bytes = scope["query_string"]
-        self.headers = _Headers(scope["headers"])
-        remote: str
-        self.port: int | None
-        remote, self.port = scope.get("client") or ("", None)
-        # A socket for both versions of IP shows an IPv4 sender as ::ffff:a.b.c.d.
-        self.remote = remote.removeprefix("::ffff:")
-        self.body = body
-        self.endpoint = ""
-        self.credentials: Credentials | None = None
-        self.error: str | None = None
-        self.check: Check | None = None
-        self.reason: str | None = None
-        self.refused = False
-        self.crowded = False  # too many of the key's calls are under way
-        self.fault: int | None = None  # the number of the fault that struck it
-        self.lost = False  # whether that keeps the right answer from the client
-
-    def refuse(self, answer: Answer, check: Check | None, reason: str, error: str | None = None) -> Answer:
-        self.refused, self.check, self.reason, self.error = True, check, reason, error
-        return answer
-
-
-class _Headers:
-    """The headers that count; of a repeated credential the first."""
-
-    __slots__ = ("all", "api_key", "api_sign", "content_type", "user_agent")
-
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self.all = headers
-        self.api_key: bytes | None = None
-        self.api_sign: bytes | None = None
-        self.content_type = b""
-        self.user_agent: bytes | None = None
-        for name, value in headers:
-            if name == b"api-key":
-                if self.api_key is None:
-                    self.api_key = value
-            elif name == b"api-sign":
-                if self.api_sign is None:
-                    self.api_sign = value
-            elif name == b"content-type":
-                self.content_type = value
-            elif name == b"user-agent":
-                self.user_agent = value
 
 
 class RestApp:
@@ -132,7 +44,7 @@ class RestApp:
         self.venue = venue
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read(receive)
+        body = await whole_body(receive)
         if body is None:
             return
         if self.venue.faults.active or self.venue.gate.throttle.on:
@@ -142,7 +54,7 @@ class RestApp:
         else:
             await respond(send, self.answer(scope, body))
 
-    def keep_out(self, scope: Scope, body: bytes, instead: Callable[[_Call], Answer]) -> Answer:
+    def keep_out(self, scope: Scope, body: bytes, instead: Callable[[Call], Answer]) -> Answer:
         """Journal a request that a fault keeps from the exchange, and say what goes back.
 
         Args:
@@ -151,7 +63,7 @@ class RestApp:
             instead: says what goes back and what the journal says of it.
         """
         self.venue.clock.run_due()
-        call = _Call(scope, body)
+        call = Call(scope, body)
         answer = instead(call)
         self._journal(call, answer, self.venue.clock.now())
         return answer
@@ -162,7 +74,7 @@ class RestApp:
         body: bytes,
         *,
         crowded: bool = False,
-        spoil: Callable[[_Call, Answer], Answer] | None = None,
+        spoil: Callable[[Call, Answer], Answer] | None = None,
     ) -> Answer:
         """Apply one request, journal it, and say what goes back.
 
@@ -175,7 +87,7 @@ class RestApp:
         venue = self.venue
         venue.clock.run_due()
         started = venue.clock.now()
-        call = _Call(scope, body)
+        call = Call(scope, body)
         call.crowded = crowded
         try:
             answer = self._route(call)
@@ -191,7 +103,7 @@ class RestApp:
         self._journal(call, answer, started)
         return answer
 
-    def _route(self, call: _Call) -> Answer:
+    def _route(self, call: Call) -> Answer:
         """The edge, the path and the verb (kraken/10 §0, stages 0 to 2)."""
         if len(call.path) + len(call.query) + bool(call.query) > edge.URL_MAX:
             return call.refuse(edge.URL_TOO_LONG, "routing", f"the URL is longer than {edge.URL_MAX} bytes")
@@ -216,11 +128,11 @@ class RestApp:
             return self._public_post(endpoint, call)
         return call.refuse(edge.NOT_ALLOWED, "verb", f"{endpoint.name} does not take {call.method}")
 
-    def _unknown_method(self, call: _Call) -> Answer:
+    def _unknown_method(self, call: Call) -> Answer:
         reason = coverage.why_unknown(call.path.decode("latin-1"), map(path_of, ENDPOINTS))
         return call.refuse(failure(errors.UNKNOWN_METHOD, status=404), "routing", reason, errors.UNKNOWN_METHOD)
 
-    def _public_post(self, endpoint: Public, call: _Call) -> Answer:
+    def _public_post(self, endpoint: Public, call: Call) -> Answer:
         """Public methods take GET only; what a POST gets is a setting (kraken/10 §1.9)."""
         mode = self.venue.settings.public_post_response
         if mode == "allow":
@@ -230,7 +142,7 @@ class RestApp:
             return call.refuse(failure(errors.UNKNOWN_METHOD, status=404), "verb", reason, errors.UNKNOWN_METHOD)
         return call.refuse(edge.NOT_ALLOWED, "verb", "public methods take GET only")
 
-    def _public(self, endpoint: Public, fields: Fields, call: _Call) -> Answer:
+    def _public(self, endpoint: Public, fields: Fields, call: Call) -> Answer:
         settings = self.venue.settings
         if settings.public_rate_limit == "on" and settings.rate_limits == "on":
             self._count(endpoint, fields, call.remote)
@@ -238,7 +150,7 @@ class RestApp:
         result = endpoint.handler(self.venue, read)
         if isinstance(result, Partial):
             call.error, call.reason = result.error, result.reason
-            return Answer(200, edge.JSON, _encode({"error": [result.error], "result": result.result}))
+            return partial_success(result.result, result.error)
         return success(result)
 
     def _count(self, endpoint: Public, fields: Fields, remote: str) -> None:
@@ -250,7 +162,7 @@ class RestApp:
             pair_id = found[0].id if found else None
         venue.gate.public_calls.charge(remote, endpoint.name, pair_id, venue.clock.now())
 
-    def _private(self, endpoint: Private, call: _Call) -> Answer:
+    def _private(self, endpoint: Private, call: Call) -> Answer:
         venue = self.venue
         headers = call.headers
         call.credentials = credentials = Credentials(
@@ -272,7 +184,7 @@ class RestApp:
         key = venue.gate.admit(credentials, endpoint.needs, endpoint.cost)
         try:
             caller = Caller(key, venue.exchange.accounts[key.account])
-            if endpoint.action is not None and venue.settings.rate_limits == "on":
+            if endpoint.action is not None:
                 _receive(endpoint.action, venue, caller.account, credentials.fields)
             read = params.read(endpoint.params, credentials.fields, named=True)
             if not endpoint.order_action:  # Those look at the account after their other arguments.
@@ -289,13 +201,13 @@ class RestApp:
             raise
 
     @staticmethod
-    def _fields(call: _Call) -> Fields:
+    def _fields(call: Call) -> Fields:
         try:
             return read_body(call.body, call.headers.content_type)
         except Undecodable as error:
             raise KrakenError(MALFORMED_BODY_ERROR, str(error), check="body") from None
 
-    def _journal(self, call: _Call, answer: Answer, started: int) -> None:
+    def _journal(self, call: Call, answer: Answer, started: int) -> None:
         venue = self.venue
         if not venue.journal.wanted:
             return
@@ -330,40 +242,3 @@ class RestApp:
 def _receive(action: Action, venue: Venue, account: Account, fields: Fields) -> None:
     """The trading engine's rate limit, before the arguments (kraken/10 §0, stage 13)."""
     venue.exchange.limits.receive(account, action.pairs(venue, account, fields), action.fixed(fields))
-
-
-def success(result: Any) -> Answer:
-    """The envelope around a result (kraken/10 §1.10)."""
-    return Answer(200, edge.JSON, b'{"error":[],"result":%b}' % _encode(result))
-
-
-def failure(message: str, *, status: int = 200) -> Answer:
-    """The envelope of a refusal: no `result` member (kraken/10 §1.10, error_includes_empty_result)."""
-    return Answer(status, edge.JSON, _encode({"error": [message]}))
-
-
-async def respond(send: Send, answer: Answer) -> None:
-    """Send an answer."""
-    headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _read(receive: Receive) -> bytes | None:
-    """The whole body; None when the client has gone. No more is kept than shows that it is too large."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        return None
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        part = message.get("body", b"")
-        if size <= edge.BODY_MAX:
-            parts.append(part)
-            size += len(part)
-    return b"".join(parts)

@@ -8,11 +8,12 @@ Between the two nothing awaits, here as on the straight way.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 import sys
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from mockkraken import errors
@@ -26,15 +27,17 @@ from mockkraken.gate.gate import Credentials
 from mockkraken.gate.signature import signed_path
 from mockkraken.journal.requests import TOOK_EFFECT
 from mockkraken.rest import edge
-from mockkraken.rest.app import ROUTES, failure, respond
 from mockkraken.rest.body import Undecodable, read_body, read_query
+from mockkraken.rest.call import failure, respond
 from mockkraken.rest.edge import Answer
+from mockkraken.rest.routes import ROUTES
 
 if TYPE_CHECKING:
     from mockkraken.faults.actions import Action
     from mockkraken.faults.faults import Fault
-    from mockkraken.rest.app import Receive, RestApp, Scope, Send, _Call
+    from mockkraken.rest.app import RestApp
     from mockkraken.rest.body import Fields
+    from mockkraken.rest.call import Call, Receive, Scope, Send
     from mockkraken.rest.endpoint import Venue
 
 PATIENCE = 2.0
@@ -47,27 +50,24 @@ CUT_SHORT = failure(errors.UNAVAILABLE)
 NOTHING = Answer(0, b"", b"")
 """No answer; the journal shows its status, 0."""
 
+_log = logging.getLogger("mockkraken")
 _LAST_WORDS = 1.0  # seconds in which a connection that was cut must have noticed
 _RST = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # linger for no time
 
 
 async def serve(app: RestApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
     """Answer one request, or don't, as the faults and the throttle have it."""
-    venue = app.venue
-    venue.clock.run_due()
-    fault = venue.faults.strike(_request(venue, scope, body)) if venue.faults.active else None
-    client = _Client(scope, receive)
+    venue, client = app.venue, _Client(scope, receive)
+    fault: Fault | None = None
     try:
-        if fault is not None and fault.holds_request:
-            kept = await client.held(venue, fault, _nonce(scope, body), PATIENCE)
-            if not kept or app.venue is not venue:
-                await client.cut_off()
-                return
-        if fault is None or fault.holds_request or fault.applied:
-            answer = await _through_the_gate(app, venue, scope, body, fault, client)
-        else:
-            answer = app.keep_out(scope, body, partial(_instead, fault, venue))
-            answer = await _after(venue, fault, client, answer)
+        try:
+            venue.clock.run_due()
+            fault = venue.faults.strike(_request(venue, scope, body)) if venue.faults.active else None
+            answer = await _answer(app, venue, scope, body, fault, client)
+        except Exception:
+            # As on the straight way: into the log, and to the client as an error that it knows.
+            _log.exception("%s %s failed", scope["method"], _path(scope))
+            answer = failure(errors.INTERNAL_ERROR)
         if answer is None or app.venue is not venue:
             await client.cut_off()
         elif answer is NOTHING:
@@ -76,6 +76,21 @@ async def serve(app: RestApp, scope: Scope, body: bytes, receive: Receive, send:
             await respond(send, answer)
     finally:
         client.forget()
+
+
+async def _answer(
+    app: RestApp, venue: Venue, scope: Scope, body: bytes, fault: Fault | None, client: _Client
+) -> Answer | None:
+    """What goes back; None: nothing, since the request or its answer was dropped."""
+    if fault is None:
+        return await _through_the_gate(app, venue, scope, body, None, client)
+    if fault.holds_request:
+        kept = await client.held(venue, fault, _nonce(scope, body), PATIENCE)
+        if not kept or app.venue is not venue:
+            return None
+    elif not fault.applied:
+        return await _after(venue, fault, client, app.keep_out(scope, body, partial(_instead, fault, venue)))
+    return await _through_the_gate(app, venue, scope, body, fault, client)
 
 
 async def _through_the_gate(
@@ -108,7 +123,7 @@ async def _after(venue: Venue, fault: Fault, client: _Client, answer: Answer) ->
 # What goes back, and what the journal says of it
 
 
-def _instead(fault: Fault, venue: Venue, call: _Call) -> Answer:
+def _instead(fault: Fault, venue: Venue, call: Call) -> Answer:
     """What a request gets that never reaches the gate."""
     endpoint = ROUTES.get(call.path)
     private = call.path.startswith(b"/0/private/")
@@ -133,7 +148,7 @@ def _instead(fault: Fault, venue: Venue, call: _Call) -> Answer:
     return _sent(fault.action, CUT_SHORT)
 
 
-def _spoilt(fault: Fault, client: _Client, call: _Call, answer: Answer) -> Answer:
+def _spoilt(fault: Fault, client: _Client, call: Call, answer: Answer) -> Answer:
     """What goes back for a request that came through, after all that would have come back without the fault."""
     call.fault = fault.id
     if isinstance(fault.action, (Delay, Reorder)) and not client.gone:
@@ -170,8 +185,13 @@ def _sent(action: Action, right: Answer) -> Answer:
 
 
 def _request(venue: Venue, scope: Scope, body: bytes) -> Request:
-    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    return Request(path, _api_key(scope), partial(_pairs, venue, scope, body))
+    # Read once, however many faults ask for them: a body may be long.
+    return Request(_path(scope), _api_key(scope), cache(partial(_pairs, venue, scope, body)))
+
+
+def _path(scope: Scope) -> str:
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return path.decode("latin-1")
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

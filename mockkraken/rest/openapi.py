@@ -21,10 +21,10 @@ from mockkraken.gate.nonce import LARGEST
 from mockkraken.rest import results
 from mockkraken.rest.account import LEDGERS_MAX, ORDERS_MAX, TRADES_MAX, LedgerType
 from mockkraken.rest.actions import BATCH_MAX, BATCH_MIN
-from mockkraken.rest.app import ENDPOINTS, path_of
 from mockkraken.rest.endpoint import Private, Public
 from mockkraken.rest.public import DEPTH_DEFAULT, DEPTH_MAX, INTERVALS
 from mockkraken.rest.public import TRADES_MAX as PRINTS_MAX
+from mockkraken.rest.routes import ENDPOINTS, path_of
 from mockkraken.rest.trading import TIMEOUT_MAX, AddOrderBatchParams, BatchOrder
 from mockkraken.version import __version__
 

@@ -66,6 +66,22 @@ def test_a_key_at_another_address_is_let_in(browser, call):
     assert call()["error"] == []
 
 
+def test_of_several_lockouts_the_last_end_is_told(browser, call, kraken):
+    kraken.settings["lockout_extends_on_attempt"] = False
+    browser.ok("POST", "/lockout", {"key": "full", "seconds": "1h"})
+    browser.ok("POST", "/lockout", {"key": "full", "ip": "127.0.0.1", "seconds": 60})
+    assert browser.ok("GET", "/keys/full")["lockout_until"] == "2026-01-01T01:00:00Z"
+    assert call() == LOCKED
+    (record,) = browser.ok("GET", "/journal")["records"]
+    assert record["reason"] == "locked out until 2026-01-01T01:00:00Z; it is 2026-01-01T00:00:00Z"
+
+
+def test_a_lockout_that_is_started_again_is_the_newest(browser):
+    for key in ("full", "second", "full"):
+        locked = browser.ok("POST", "/lockout", {"key": key, "seconds": 60})
+    assert [row["key"] for row in locked["lockouts"]] == ["second", "full"]
+
+
 def test_clear_lets_everybody_in_and_forgets_the_count(browser, call, kraken):
     kraken.settings["lockout_threshold"] = 3
     wrong = kraken.keys["full"].api_key, kraken.keys["second"].api_secret

@@ -104,7 +104,7 @@ def test_from_python(kraken):
     ("path", "body", "message"),
     [
         ("/accounts/main", {"tier": "gold"}, 'tier does not take that: it takes "starter", "intermediate", "pro"'),
-        ("/settings", {"market_price_protection": "x"}, "it takes a percentage, or `off`"),
+        ("/settings", {"market_price_protection": "x"}, "it takes percent, or `off`"),
         ("/settings", {"triggered_at_entry": "x"}, "it takes cancel, fire"),
     ],
 )

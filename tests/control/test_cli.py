@@ -70,7 +70,9 @@ def test_a_taken_port_is_one_line_too(run):
         done = run("serve", "--port", str(port))
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(
-        rf"mockkraken: can't listen on 127\.0\.0\.1:{port}: address already in use\n", done.stderr, re.I
+        rf"mockkraken: can't listen on 127\.0\.0\.1:{port}: address already in use; port 0 takes a free one\n",
+        done.stderr,
+        re.I,
     )
 
 

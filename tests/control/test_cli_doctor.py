@@ -75,6 +75,7 @@ def test_nothing_to_find(doctor, kraken, browser):
 
 def test_an_empty_journal(doctor):
     assert doctor("--check").stdout.strip()
+    assert doctor("--check", "--journal", "-", given="\n").stdout == doctor("--check").stdout
 
 
 def test_json_is_the_answer_of_the_control_api(doctor, poisoned, browser):
@@ -184,7 +185,7 @@ def test_in_a_shell(run, kraken, poisoned, exported):
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
         "",
-        "mockkraken: http://127.0.0.1:9: Connection refused\n",
+        "mockkraken: http://127.0.0.1:9: Connection refused; does `mockkraken serve` run there?\n",
     )
     done = run("doctor", "--journal", "no-such-file")
     assert (done.returncode, done.stdout) == (2, "")

@@ -45,6 +45,7 @@ def test_findings_and_timelines_over_http(browser, full):
     [finding] = answer["findings"]
     assert set(finding) == {
         "scenario",
+        "run",
         "key",
         "api_key",
         "title",

@@ -63,6 +63,7 @@ def lines_until(reading: int, enough: Callable[[bytes], bool]) -> list[bytes]:
             "2026-01-01T00:00:00.001Z 127.0.0.1 Balance full 200 refused 87us"
             " EAPI:Invalid nonce (nonce 1 is not above 2)",
         ),
+        ({"http_status": 0, "outcome": "faulted"}, "2026-01-01T00:00:00.001Z 127.0.0.1 Balance full - faulted 87us"),
         (
             {"key": None, "endpoint": "/0/\x1b[31m\r\n/ü\ud800"},
             "2026-01-01T00:00:00.001Z 127.0.0.1 /0/\\x1b[31m\\r\\n/ü\\ud800 - 200 accepted 87us",

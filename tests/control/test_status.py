@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from mockkraken import ControlError, MockKraken
-from mockkraken.rest.app import ENDPOINTS
 from mockkraken.rest.endpoint import Private
+from mockkraken.rest.routes import ENDPOINTS
 
 UNAVAILABLE = "EService:Unavailable"
 ORDER = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "60000", "volume": "0.01"}

@@ -77,7 +77,7 @@ def test_a_password_is_compared_whole():
         {"totp": "018"},
         {"totp": None},
         {"totp": RFC_SECRET, "password": "x"},
-        {"yubikey": "x"},
+        {"yubikey": RFC_SECRET},
     ],
 )
 def test_anything_else_is_no_second_factor(value, ring):
@@ -92,6 +92,26 @@ def test_anything_else_is_no_second_factor(value, ring):
 def test_a_given_secret_may_be_written_as_apps_show_it():
     factor = otp.read({"totp": "gezd gnbv gy3t qojq gezd gnbv gy3t qojq"})
     assert factor == SecondFactor("totp", RFC_SECRET)
+
+
+@pytest.mark.parametrize("secret", ["MZXW6", "MZXW6===", "mzxw6==="])
+def test_a_given_secret_may_lack_its_padding(secret):
+    assert otp.read({"totp": secret}) == SecondFactor("totp", "MZXW6")
+
+
+@pytest.mark.parametrize("text", ["x", "x" * 256])
+def test_a_password_has_1_to_256_characters(text):
+    assert otp.read({"password": text}) == SecondFactor("password", text)
+
+
+def test_a_key_made_without_gets_a_drawn_secret_later_and_may_lose_it(ring):
+    key = ring.create("main", "k", now=0, otp=None)
+    assert key.otp is None
+    ring.edit(key, {"otp": "totp"}, now=1)
+    assert key.otp is not None
+    assert len(key.otp.secret) == 32
+    ring.edit(key, {"otp": None}, now=2)
+    assert key.otp is None
 
 
 def test_a_drawn_secret_comes_from_the_seed_and_only_when_it_is_wanted(ring):
@@ -159,3 +179,6 @@ def test_the_reason_tells_the_moment_but_no_code(new_bot):
     assert bot.refusal.reason == "the otp is not the code of 2026-01-01T00:00:00Z of the key 'two'"
     assert bot.call(2) == DENIED
     assert bot.refusal.reason == "the key 'two' has a second factor (totp), and the body has no otp"
+    bot = new_bot("three", otp={"password": "open sesame"})
+    assert bot.send(bot.request(1, more="&otp=close")) == WRONG
+    assert bot.refusal.reason == "the otp is not the password of the key 'three'"

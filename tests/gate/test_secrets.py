@@ -37,7 +37,7 @@ from mockkraken import MockKraken, errors
 from mockkraken.gate.secrecy import shown_path, shown_reason
 from mockkraken.gate.signature import sign
 from mockkraken.request_log import RequestLog
-from mockkraken.rest.app import ENDPOINTS, path_of
+from mockkraken.rest.routes import ENDPOINTS, path_of
 
 START = "2026-01-01T00:00:00Z"
 NOW = 1_767_225_600

@@ -30,6 +30,7 @@ def test_who_has_left_is_forgotten():
         header = b"%d" % number
         assert throttle.enter(header)
         throttle.leave(header)
+        assert not throttle._under_way
         throttle.leave(header)
     assert not throttle._under_way
 

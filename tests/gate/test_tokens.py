@@ -105,6 +105,9 @@ def test_a_token_whose_user_has_left_in_time_is_good_till_its_time(ring, tokens)
     tokens.use(token, NOW)
     tokens.release(token)
     tokens.release(token)  # once too often
+    assert tokens.use(token, NOW) is key
+    assert tokens.lookup(token, NOW + 900 * SECOND) is key
+    tokens.release(token)
     assert tokens.lookup(token, NOW + 900 * SECOND - 1) is key
     assert tokens.lookup(token, NOW + 900 * SECOND) is None
 

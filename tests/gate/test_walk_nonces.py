@@ -103,7 +103,10 @@ def test_duplicates_in_the_window_may_be_accepted(new_program, sandbox):
 def test_the_window_may_end_before_its_last_value(new_program, sandbox):
     sandbox.settings.patch({"window_inclusive": False})
     program = new_program(nonce_window=10)
-    assert [program.call(nonce=n) for n in (100, 90, 91)] == [OK, NONCE, OK]
+    assert [program.call(nonce=n) for n in (100, 91, 90)] == [OK, OK, NONCE]
+    assert program.journal["reason"] == (
+        "nonce 90 (2 digits) lies 10 below 100 (3 digits), the highest accepted; window 10"
+    )
 
 
 # The scenarios that are more than a sequence of nonces
@@ -120,6 +123,11 @@ def test_n06_a_new_key_is_not_poisoned(new_program):
 
 def test_n13_parameters_that_still_hold_the_nonce(program):
     assert [program.call("AddOrder", nonce=MS, **ORDER) for _ in range(3)] == [OK, NONCE, NONCE]
+    assert program.journal["scenario"] == "N13"
+    assert program.journal["reason"].endswith("; it is the same request again, to the byte")
+    assert program.call("AddOrder", nonce=MS, **ORDER | {"volume": "0.2"}) == NONCE
+    assert program.journal["scenario"] == "N01"
+    assert "same request" not in program.journal["reason"]
     assert orders(program, MS + 1) == 1
 
 

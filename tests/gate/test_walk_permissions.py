@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mockkraken.rest.app import ENDPOINTS
 from mockkraken.rest.endpoint import Private
+from mockkraken.rest.routes import ENDPOINTS
 
 DENIED = "EGeneral:Permission denied"
 PRIVATE = {endpoint.name: endpoint for endpoint in ENDPOINTS if isinstance(endpoint, Private)}

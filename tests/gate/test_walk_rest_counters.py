@@ -16,8 +16,8 @@ from mockkraken.clock import SECOND
 from mockkraken.control.client import AccountsControl
 from mockkraken.control.counters_client import CountersControl
 from mockkraken.control.operations import Control
-from mockkraken.rest.app import ENDPOINTS
 from mockkraken.rest.endpoint import Private
+from mockkraken.rest.routes import ENDPOINTS
 
 OK, LIMITED = "OK", "EAPI:Rate limit exceeded"
 PRIVATE = [endpoint.name for endpoint in ENDPOINTS if isinstance(endpoint, Private)]

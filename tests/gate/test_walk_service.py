@@ -12,8 +12,8 @@ import pytest
 
 from mockkraken.control.market_client import StatusControl
 from mockkraken.control.operations import Control
-from mockkraken.rest.app import ENDPOINTS
 from mockkraken.rest.endpoint import Private, Public
+from mockkraken.rest.routes import ENDPOINTS
 
 OK, UNAVAILABLE = "OK", "EService:Unavailable"
 GONE, NO_POSITION = "EOrder:Unknown position", "EOrder:Reduce only:No position exists"

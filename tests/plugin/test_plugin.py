@@ -555,6 +555,20 @@ def test_whatever_a_client_sends_each_request_is_one_harmless_line(run):
     assert section(result) == [r"2026-01-01T00:00:00Z  a\nb\x1b[31m\ud800  -  refused  EGeneral:Unknown method"]
 
 
+def test_an_answer_that_was_lost_has_no_status(run):
+    result = run("""
+        import pytest
+        from bot import call
+
+        def test_bot(mockkraken):
+            with mockkraken.fault("Balance", reset=True, applied=True), pytest.raises(OSError):
+                call(mockkraken, "Balance")
+            raise AssertionError
+    """)
+    faulted, _ = section(result)
+    assert faulted.split("  ")[1:] == ["Balance", "full", "faulted", "no answer"]
+
+
 @pytest.mark.parametrize("arguments", [[], ["-rA"], ["-rxX"], ["-vv"]])
 def test_tests_that_pass_skip_or_fail_as_expected_have_no_such_section(run, arguments):
     result = run(

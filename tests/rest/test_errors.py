@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from mockkraken.rest import edge
-from mockkraken.rest.app import ENDPOINTS, path_of
 from mockkraken.rest.endpoint import Private, Public
+from mockkraken.rest.routes import ENDPOINTS, path_of
 
 if TYPE_CHECKING:
     from conftest import Client, Reply

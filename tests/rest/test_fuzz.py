@@ -24,8 +24,8 @@ from mockkraken.control.errors import ControlError
 from mockkraken.control.operations import Control
 from mockkraken.decimals import fmt
 from mockkraken.gate.permissions import CODES
-from mockkraken.rest.app import ENDPOINTS, path_of
 from mockkraken.rest.endpoint import Private
+from mockkraken.rest.routes import ENDPOINTS, path_of
 from mockkraken.rest.rows import order_row
 from mockkraken.sandbox import Sandbox
 from mockkraken.settings import Settings

@@ -14,9 +14,9 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 from mockkraken.control.operations import Control
-from mockkraken.rest.app import ENDPOINTS, path_of
 from mockkraken.rest.endpoint import NoParams, Private, Public
 from mockkraken.rest.openapi import document, result_type
+from mockkraken.rest.routes import ENDPOINTS, path_of
 from mockkraken.sandbox import Sandbox
 from mockkraken.server import App
 from mockkraken.settings import Settings

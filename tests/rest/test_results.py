@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from mockkraken.rest import results
-from mockkraken.rest.app import ENDPOINTS, path_of
 from mockkraken.rest.endpoint import Public
 from mockkraken.rest.openapi import document, result_type
+from mockkraken.rest.routes import ENDPOINTS, path_of
 
 NAMES = [endpoint.name for endpoint in ENDPOINTS]
 

@@ -11,8 +11,8 @@ from mockkraken.control import counters
 from mockkraken.control.counters_client import CountersControl
 from mockkraken.control.operations import Control
 from mockkraken.exchange import trading_limits
-from mockkraken.rest.app import ENDPOINTS
 from mockkraken.rest.endpoint import Private
+from mockkraken.rest.routes import ENDPOINTS
 from mockkraken.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -407,6 +407,14 @@ def test_of_two_pairs_that_are_full_the_journal_names_the_same_each_time(desk):
         assert "on XETHZUSD stands at" in desk.client.journal()["reason"]
 
 
+def test_a_userref_names_no_other_order(desk):
+    desk.add(userref=1)
+    desk.add("ETHUSD", "100", userref=2)
+    desk.fill_up("ETHUSD")
+    assert desk.outcome("CancelOrder", txid="1") == "OK"
+    assert desk.outcome("CancelOrder", txid="2") == LIMITED
+
+
 def test_a_list_is_no_name_for_an_amend(desk):
     ids = [desk.add(), desk.add("ETHUSD", "100")]
     desk.counters.clear()
@@ -527,7 +535,7 @@ def test_validating_is_looked_at_and_not_charged(desk, validate):
     for method, fields in calls:
         assert desk.outcome(method, **fields) == "OK"
         assert desk.outcome(method, **fields | {"pair": "XBTUSD", "deadline": "x"}) != "OK"
-    assert desk.counter() == "0"
+    assert desk.counters.trading["main"] == {}
     desk.fill_up()
     for method, fields in calls:
         assert desk.outcome(method, **fields) == LIMITED
@@ -662,6 +670,9 @@ def test_off_means_that_nothing_is_counted_or_refused(desk):
     desk.counters.clear()
     desk.sandbox.settings.patch({"rate_limits": "off"})
     desk.spend(10)
+    txid = desk.add()
+    assert desk.outcome("AmendOrder", txid=txid, limit_price="1001") == "OK"
+    assert desk.outcome("CancelOrder", txid=txid) == "OK"
     assert desk.counters.trading["main"] == {}
 
 

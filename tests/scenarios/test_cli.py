@@ -70,6 +70,20 @@ def test_the_list(command):
     assert [row["name"] for row in rows] == [scenario.name for scenario in shipped.every()]
 
 
+def test_each_command_is_told_in_a_line(command):
+    _, commands = command("--help").split("Commands:")
+    assert "..." not in commands
+
+
+def test_one_step_and_one_key_are_one(command, kraken, tmp_path):
+    path = tmp_path / "one.toml"
+    setup = '[{call = "POST /mock/keys", body = {name = "mine", profile = "trading-bot"}}]'
+    path.write_text(f'title = "One"\nsetup = {setup}\nplay = [{{call = "Balance", gives = "ok"}}]\n')
+    text = command("run", str(path), url=kraken.url)
+    assert "The answer is as the scenario says." in text
+    assert "Left on the server: the key mine. The next run replaces it." in text
+
+
 @pytest.mark.parametrize("name", ["nonce_two_senders", "N05"])
 def test_what_is_shown_is_a_file_to_begin_with(command, name):
     text = command("show", name)
@@ -134,7 +148,7 @@ def test_a_server_of_the_users(command, kraken):
     kraken.accounts["main"].balances["ZUSD"] = "5"
     for _ in range(2):
         text = command("run", "nonce_two_senders", url=kraken.url)
-        assert "Left on the server: the keys shared. The next run replaces them." in text
+        assert "Left on the server: the key shared. The next run replaces it." in text
     assert kraken.accounts["main"].balances["ZUSD"] == "5.0000"
     assert [record["key"] for record in kraken.journal.records()] == 10 * ["shared"]
 

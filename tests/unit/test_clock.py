@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import pytest
 from hypothesis import given
@@ -239,6 +241,21 @@ class TestTimers:
         alarm.at(NEW_YEAR + SECOND, "cancelled").cancel()
         frozen.advance(MINUTE)
         assert alarm.names == ["kept"]
+
+    def test_cancelled_are_forgotten_though_their_time_never_comes(self, frozen: Clock) -> None:
+        """Who sets a timer anew again and again must not fill the memory of a clock that stands still."""
+        alarm = Alarm(frozen)
+        alarm.at(NEW_YEAR + 2 * SECOND, "second")
+        remembered: WeakSet[partial[None]] = WeakSet()
+        for number in range(5000):
+            callback = partial(alarm.rang.append, ("cancelled", number))
+            remembered.add(callback)
+            frozen.call_at(NEW_YEAR + HOUR, callback).cancel()
+            if number in (1000, 4000):
+                alarm.at(NEW_YEAR + SECOND, f"first {number}")
+        assert len(remembered) < 500
+        frozen.advance(DAY)
+        assert alarm.names == ["first 1000", "first 4000", "second"]
 
     def test_may_cancel_one_of_the_same_moment(self, frozen: Clock) -> None:
         alarm = Alarm(frozen)

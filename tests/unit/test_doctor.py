@@ -121,7 +121,14 @@ def twenty_threads(traffic: Traffic) -> None:
 CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
     # name: window, what was sent, the finding, its culprit, its count
     "N01 the same counter value": (0, one_connection(100, 100), "N01", 1, 1),
-    "N01 a nonce that never changes": (0, one_connection(MS, MS, after=2, endpoint="Ledgers"), "N14", 1, 1),
+    "N13 a request that is sent for ever": (0, one_connection(MS, MS, after=2, endpoint="Ledgers"), "N13", 1, 1),
+    "N01 a nonce that never changes": (
+        0,
+        steps({"nonce": MS}, {"nonce": MS, "endpoint": "OpenOrders", "after": 2}),
+        "N01",
+        1,
+        1,
+    ),
     "N02 a counter that falls": (0, one_connection(100, 99, 101), "N02", 1, 1),
     "N03 three at once": (0, mixed((102, "bot", 1), (101, "bot", 2), (103, "bot", 3)), "N03", 1, 1),
     "N03 and N11, twenty threads": (0, twenty_threads, "N03", 1, 49),
@@ -163,7 +170,23 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
         21,
         16,
     ),
-    "N09 with a window": (20, one_connection(*range(NEW_YEAR, NEW_YEAR + 21), NEW_YEAR + 5, after=1), "N09", 21, 1),
+    "N09 with a window": (
+        20,
+        steps(
+            *({"nonce": NEW_YEAR + number, "port": 1, "after": 0.05} for number in range(21)),
+            *({"nonce": NEW_YEAR + 5 + number, "port": 2, "after": 4 / (1 + 3 * number)} for number in range(3)),
+        ),
+        "N09",
+        6,
+        3,
+    ),
+    "N04 a second of the window again": (
+        20,
+        one_connection(*range(NEW_YEAR, NEW_YEAR + 21), NEW_YEAR + 5, after=1),
+        "N04",
+        6,
+        1,
+    ),
     "N10 microseconds and a counter, started again": (
         0,
         mixed((US, "bot", 1), (US + 90, "bot", 1), (US + 40, "bot", 2), (US + 41, "bot", 2), (US + 99, "bot", 2)),
@@ -278,7 +301,7 @@ def test_a_nonce_trouble_is_named(case):
 
 RELATED = {
     "N03 three at once": {"N05", "N19", "N20"},  # each over a connection of its own: it might be three programs
-    "N03 and N11, twenty threads": {"N11", "N19", "N20"},
+    "N03 and N11, twenty threads": {"N11", "N19", "N20", "N18", "N05"},  # the nonces of each connection rise
     "N05 two programs": {"N18", "N34"},
     "N13 the same parameters again": {"N01", "N11"},
     "N12 a counter within the second": {"N05"},
@@ -342,6 +365,37 @@ def test_the_explanation_has_the_numbers_and_the_cure_the_window():
     )
 
 
+@pytest.mark.parametrize(
+    ("nonces", "counts"),
+    [
+        ((US + 1, US + 2), "Its nonces count microseconds: two requests within one get the same."),
+        ((US + 1000, US + 2000), "Its nonces look like microseconds, but end in 000: they count milliseconds, and two"),
+        ((NS + 10**6,), "Its nonces look like nanoseconds, but end in 000000: they count milliseconds, and two"),
+        ((US + 1000, US + 2001), "Its nonces count microseconds"),
+    ],
+)
+def test_nonces_that_are_longer_than_what_they_count(nonces, counts):
+    traffic = Traffic()
+    for nonce in nonces:
+        traffic.send(nonce, port=1)
+        traffic.send(nonce, port=2)
+    [finding] = traffic.examine().findings
+    assert finding["scenario"] == "N11"
+    assert counts in finding["explanation"]
+
+
+@pytest.mark.parametrize(("late", "same"), [(0, True), (1, False)])
+def test_no_window_is_recommended_against_the_same_nonce(late, same):
+    traffic = Traffic()
+    for number in range(0, 40, 4):
+        traffic.send(MS + number, "ccxt", 1)
+        traffic.send(MS + number - late, "krakenex", 2)
+        traffic.send(MS + number + 1, "krakenex", 2)
+    [finding] = traffic.examine().findings
+    assert finding["scenario"] == "N05"
+    assert ("No window lets the same nonce pass twice" in finding["cure"]) is same
+
+
 def test_the_culprit_is_the_earliest_request_that_did_the_damage():
     traffic = Traffic()
     traffic.send(MS, "ccxt", 1)
@@ -359,7 +413,11 @@ def test_what_the_ring_has_lost_is_no_culprit():
     traffic.send(MS + 1)
     [finding] = traffic.examine().findings
     assert (finding["scenario"], finding["culprit"], finding["evidence"]) == ("N06", None, [2, 3])
-    assert "before the journal's first record" in finding["explanation"]
+    assert finding["explanation"] == (
+        f"bot/1.0 sends milliseconds, like {MS} (13 digits, milliseconds) in request 2, but the key stood at {US} (16 "
+        "digits, microseconds), which no request in the journal has set. 2 such requests were refused, and every later "
+        "one will be: what was counted finer is larger for ever."
+    )
 
 
 def test_a_key_set_to_a_nonce_from_outside():
@@ -408,7 +466,8 @@ def test_a_key_that_nobody_has():
     [finding] = traffic.examine().findings
     assert (finding["scenario"], finding["key"], finding["api_key"], finding["count"]) == ("key", None, None, 2)
     assert finding["explanation"] == (
-        "Request 1 (Balance): no key has this API-Key of 5 characters. 1 more was refused likewise, for other reasons."
+        "Request 1 (Balance): no key has this API-Key of 5 characters. 1 more was refused likewise; the journal has "
+        "each one's reason."
     )
 
 
@@ -435,6 +494,10 @@ def test_a_lockout_without_refusals_before_it():
     traffic.send(MS + 1, check="lockout", reason="locked out until noon")
     found = {finding["scenario"]: finding for finding in traffic.examine().findings}
     assert (found["N31"]["culprit"], found["N31"]["evidence"]) == (None, [3])
+    assert found["N31"]["explanation"] == (
+        "What led to it is not in the journal, or it was set by POST /mock/lockout. 1 request came during the lockout; "
+        "the last: locked out until noon."
+    )
 
 
 # Orders after lost answers

@@ -89,6 +89,11 @@ class TestOneFault:
         assert refused.value.message == message
         assert refused.value.reason
 
+    def test_what_is_not_there_is_called_missing(self, floor: Floor, ann: Account) -> None:
+        with pytest.raises(KrakenError) as refused:
+            floor.exchange.prepare(ann, floor.pair(), OrderRequest(ordertype="market", type="buy"))
+        assert (refused.value.reason or "").startswith("volume is missing; it takes a decimal number above 0")
+
     def test_reduce_only_without_leverage_passes_validation_but_not_the_engine(
         self, floor: Floor, ann: Account
     ) -> None:

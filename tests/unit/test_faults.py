@@ -75,6 +75,12 @@ def test_the_oldest_that_may_strikes(faults: Faults):
     assert (faults.get(1), faults.get(2)) == (None, second)
 
 
+def test_one_for_other_requests_is_passed_by(faults: Faults):
+    faults.add(fault(endpoint="Time"))
+    mine = faults.add(fault())
+    assert faults.strike(ADD) is mine
+
+
 def test_chance_is_the_seeds(clock: Clock):
     def struck(seed: int) -> list[bool]:
         faults = Faults(clock, KeyRing(Random(1)), Random(seed))

@@ -162,7 +162,7 @@ def test_nothing_that_a_client_chose_reaches_the_terminal_as_it_is():
         ([{"nonce": str(n)} for n in range(1, 1001)], "No findings in 1,000 requests of 1 key: all accepted."),
         (
             [{"nonce": "1"}, *({"nonce": str(n), "outcome": "refused", "check": "order"} for n in (2, 3))],
-            "No findings in 3 requests of 1 key: 1 accepted, 2 refused (order 2).",
+            "No findings in 3 requests of 1 key: 1 accepted, 2 refused (order 2). The journal has the reasons.",
         ),
         (
             [{"nonce": "1", "outcome": "faulted", "reason": "fault 1: it took effect, then its answer was lost"}],
@@ -206,11 +206,50 @@ def test_strangers_have_findings_but_no_timeline():
     )
     lines = drawn(journal).splitlines()
     assert lines[:4] == [
-        "1 finding in 0 requests of 0 keys",
+        "1 finding in requests without a known key",
         "  key  The API key is not known, or disabled",
         "",
-        "━━ requests without a known key ",
+        "━━ requests without a known key",
     ]
+
+
+def test_a_single_row_is_drawn_and_not_left_out():
+    """Not the first, not the last, and not one between two that are drawn."""
+    numbers = [1, 2, 3, 2, 5, 6, 7, 6, 8]
+    rows = [
+        {"nonce": str(MS + number)} | ({"highest": MS + numbers[place - 1]} if place in (3, 7) else {})
+        for place, number in enumerate(numbers)
+    ]
+    text = drawn(journalled(*rows))
+    assert "⋮" not in text
+    assert sum(line.startswith("  #") for line in text.splitlines()) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "shown"),
+    [
+        ("ccxt/4.5 (python)", "ccxt/4.5"),
+        ("Kraken Javascript API Client", "Kraken Javascript API Client"),
+        ("my bot (https://example.com)", "my bot"),
+        ("Mozilla/5.0 (X11; Linux) Gecko/1", "Mozilla/5.0"),
+        ("", "without a name"),
+        ("(none)", "(none)"),
+    ],
+)
+def test_a_program_goes_by_the_name_that_it_gives(user_agent, shown):
+    journal = journalled({"nonce": str(US)}, {"nonce": str(MS), "highest": US}, user_agent=user_agent)
+    assert f"   A  {shown}  127.0.0.1:40001" in drawn(journal)
+
+
+def test_what_became_of_a_key_s_requests_is_told_whole():
+    checks = ("order", "arguments", "status", "permission", "funds", "routing", "method")
+    rows = [{"nonce": str(MS + number), "check": check, "outcome": "refused"} for number, check in enumerate(checks)]
+    lines = drawn(journalled(*rows), 80).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("━━"))
+    end = next(number for number, line in enumerate(lines) if line.startswith("   A"))
+    assert end == start + 2
+    told = " ".join(line.strip() for line in lines[start:end])
+    assert told.endswith("7 refused (" + ", ".join(f"{check} 1" for check in checks) + ")")
 
 
 def test_what_the_control_api_answers_is_drawn_alike():
@@ -233,8 +272,9 @@ JOURNAL = journalled({"nonce": str(US)}, {"nonce": None}, {"nonce": str(MS), "hi
         "\n".join(msgspec.json.encode(record).decode() for record in JOURNAL),
         "\r\n".join(["mockkraken ready http=…", *map(json.dumps, JOURNAL), '{"dropped":7}', '{"seq":4,"endp']),
         "\n\n" + "\n\n".join(map(json.dumps, JOURNAL)) + "\n",
+        "\n".join(['{"level": "info"}', "{'a': 1}", "{", *map(json.dumps, JOURNAL), '{"dropped": true, "by": "bot"}']),
     ],
-    ids=["answer", "list", "log", "log with other lines, cut short", "blank lines"],
+    ids=["answer", "list", "log", "log with other lines, cut short", "blank lines", "with the program's own JSON"],
 )
 def test_an_exported_journal_is_read(text):
     assert read(text) == JOURNAL
@@ -242,7 +282,7 @@ def test_an_exported_journal_is_read(text):
 
 
 def test_an_empty_journal_is_one():
-    assert read('{"records": [], "dropped": 0, "next": 0}') == read("[]") == read('{"dropped": 3}') == []
+    assert read('{"records": [], "dropped": 0, "next": 0}') == read("[]") == read('{"dropped": 3}') == read(" \n") == []
 
 
 def test_a_single_line_is_a_journal():
@@ -252,8 +292,8 @@ def test_a_single_line_is_a_journal():
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("", "no journal: it takes what GET /mock/journal answers"),
         ("hello", "no journal: it takes what GET /mock/journal answers"),
+        ('{"level": "info"}\n{"level": "warn"}', "no journal: it takes what GET /mock/journal answers"),
         ("17", "no journal: it takes what GET /mock/journal answers"),
         ('{"findings": []}', "record 1: no journal record: Object missing required field `seq`"),
         ('[{"seq": 1}]', "record 1: no journal record: Object missing required field `endpoint`"),
