@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import socket
-import sys
 import threading
 from concurrent.futures import Future
-from errno import EADDRINUSE
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from mockkraken.clock import parse_time
@@ -27,6 +25,7 @@ from mockkraken.control.fault_client import FaultHandle, FaultsControl
 from mockkraken.control.market_client import OrdersControl, PairsControl, StatusControl
 from mockkraken.control.operations import Control
 from mockkraken.control.scenario_client import ScenariosControl
+from mockkraken.listening import BACKLOG, listen, shown_address
 from mockkraken.sandbox import Sandbox
 from mockkraken.settings import Settings
 
@@ -47,18 +46,11 @@ _TOKEN = re.compile(r"[!-~]+")
 _OFFER = re.compile(rb"\r\nUpgrade:[ \t]*h2c[^\r\n]*", re.IGNORECASE)
 _REQUEST_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/1\.1\r\n")
 
-_BACKLOG = 2048
 _KEEP_ALIVE = 75  # seconds, as nginx: a bot that polls each ten seconds must not meet a connection just closed
 _GRACE = 0.02  # seconds that stop gives to what is being answered
 _LONGEST_ALARM = 86_400.0  # seconds; no event loop need look further ahead
 
 _log = logging.getLogger("mockkraken")
-
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-
-
-class BindError(OSError):
-    """The server can't listen at that address."""
 
 
 class App:
@@ -338,7 +330,7 @@ class MockKraken:
         with self._lock:
             if self._running is not None:
                 raise RuntimeError("this server runs already")
-            sock = _listen(self._host, self._port, anywhere=self._open)
+            sock = listen(self._host, self._port, anywhere=self._open)
             started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
             thread = threading.Thread(target=self._run, args=(sock, started), name="mockkraken", daemon=True)
             thread.start()
@@ -347,7 +339,7 @@ class MockKraken:
             except BaseException:
                 thread.join(1)
                 raise
-            self._address = _shown_address(sock)
+            self._address = shown_address(sock)
             self._running = _Running(thread, loop, stop)
         return self
 
@@ -433,7 +425,7 @@ class MockKraken:
             made.access_log = False  # type: ignore[attr-defined]  # uvicorn's own switch is global to the process
             return made
 
-        server = await loop.create_server(connection, sock=sock, backlog=_BACKLOG)
+        server = await loop.create_server(connection, sock=sock, backlog=BACKLOG)
         alarm = _Alarm(loop, self._sandbox)
         stop = asyncio.Event()
         started.set_result((loop, stop))
@@ -516,55 +508,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
         return asyncio.new_event_loop
     return uvloop.new_event_loop
-
-
-def _listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
-    """A socket that accepts connections; at an address beyond loopback only if it may be `anywhere`."""
-    if not host:
-        raise BindError("can't listen on no address")  # the system would take it for all of them
-    if not 0 <= port <= 65535:
-        raise BindError(f"can't listen on {host}:{port}: a port is 0 to 65535")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        sock = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
-        raise BindError(f"can't listen on {host}:{port}: {_why(error)}") from error
-    try:
-        # Windows means something else by it: that two servers may share a port.
-        if sys.platform != "win32":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        if not anywhere and not _is_loopback(sock.getsockname()[0]):
-            raise BindError(
-                f"listening on {host} lets others in: that takes a control token for /mock "
-                "(control_token, --control-token, MOCKKRAKEN_CONTROL_TOKEN)"
-            )
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        if isinstance(error, BindError):
-            raise
-        hint = "; port 0 takes a free one" if error.errno == EADDRINUSE else ""
-        raise BindError(f"can't listen on {host}:{port}: {_why(error)}{hint}") from error
-    return sock
-
-
-def _is_loopback(address: str) -> bool:
-    return address == "::1" or address.startswith(("127.", "::ffff:127."))
-
-
-def _why(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _shown_address(sock: socket.socket) -> str:
-    """Where clients of this machine find the server."""
-    host, port = sock.getsockname()[:2]
-    host = _EVERYWHERE.get(host, host)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _nothing() -> None:

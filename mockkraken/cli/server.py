@@ -94,7 +94,8 @@ def _server(options: Options) -> Iterator[MockKraken]:
     """A server that runs while the block does; its end is not cut short by another signal."""
     import signal
 
-    from mockkraken.server import BindError, MockKraken
+    from mockkraken.listening import BindError
+    from mockkraken.server import MockKraken
 
     log = None
     try:

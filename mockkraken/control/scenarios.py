@@ -132,12 +132,14 @@ def begin(control: Control, scenario: Scenario) -> dict[str, Any]:
 
 
 def _make_way(control: Control, scenario: Scenario) -> None:
-    held = [key for name in scenario.keys if (key := control.sandbox.keys.find(name))]
-    for key in held:
+    # Two names may stand for one key: a set-up may make the same twice, and be refused for that.
+    held = {key.api_key: key for name in scenario.keys if (key := control.sandbox.keys.find(name))}
+    for key in held.values():
         if key.api_key not in control.scenario_keys:
             raise conflict("scenario", f"{scenario.name} makes a key {key.name!r}, and there is one already")
-    for key in held:
+    for key in held.values():
         control.sandbox.keys.delete(key)
+        control.scenario_keys.discard(key.api_key)
 
 
 def _operation(call: ControlCall, scenario: Scenario, number: int) -> Callable[[Control], Any]:

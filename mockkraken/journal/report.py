@@ -73,7 +73,7 @@ class _Pen:
         self._colour = colour
 
     def paint(self, text: str, *styles: str) -> str:
-        return f"\x1b[{';'.join(styles)}m{text}\x1b[0m" if self._colour and text else text
+        return f"\x1b[{';'.join(styles)}m{text}\x1b[0m" if self._colour and text and styles else text
 
     def fold(self, text: str, indent: int) -> list[str]:
         """Text in lines that leave room for the indent."""
@@ -123,7 +123,7 @@ def _report(diagnosis: Diagnosis, pen: _Pen) -> Iterator[str]:
     quiet = [other for name, other in drawn.items() if name not in by_key]
     if findings and quiet:
         yield ""
-        yield from (f"key {_key(other, runs)}: {_outcomes(other)}" for other in quiet[:_QUIET_KEYS])
+        yield from (pen.cut(f"key {_key(other, runs)}: {_outcomes(other)}") for other in quiet[:_QUIET_KEYS])
         if len(quiet) > _QUIET_KEYS:
             yield f"and {len(quiet) - _QUIET_KEYS} keys more without findings"
 
@@ -247,19 +247,23 @@ class _Table:
     ) -> None:
         self._pen = pen
         self._lanes = "".join(sender["lane"] for sender in senders)
-        self._culprits = {finding["culprit"] for finding in findings}
+        self._culprits = {finding["culprit"] for finding in findings if finding["scenario"][0] == "N"}
         self._seq = max(len(str(request["seq"])) for request in requests) + 1
         self._nonce = max(5, *(len(_shown_nonce(request)) for request in requests))
         self._gap = max(14, *(len(_shown_gap(request)) for request in requests))
-        note = 12
+        note = max(12, *(len(self._note(request)) for request in requests))
         fixed = 2 + self._seq + 2 + 2 * len(self._lanes) - 1 + 2 + 2 + self._gap + 2 + note
         with_nonce = 2 + self._nonce + 1 + 5
         room = pen.width - fixed - _NARROWEST_PLOT
+        if room < 0:
+            room += note - max(len(self._note(request)) for request in requests)
+        self._between = " " if room >= 0 else ""  # the lanes
+        room += 0 if self._between else len(self._lanes) - 1
         self._with_nonce = room >= with_nonce
         room -= with_nonce * self._with_nonce
         self._with_time = room >= 14
         room -= 14 * self._with_time
-        self._plot = min(_WIDEST_PLOT, _NARROWEST_PLOT + max(room, 0))
+        self._plot = min(_WIDEST_PLOT, _NARROWEST_PLOT + max(room, -2))
         drawn = {value for request in requests for value in (_value(request["nonce"]), _value(request["highest"]))}
         # By their order and not by their size: a second and a century must both be seen.
         values = sorted(value for value in drawn if value)
@@ -271,7 +275,7 @@ class _Table:
         parts = ["#".rjust(self._seq + 2)]
         if self._with_time:
             parts.append("time".ljust(12))
-        parts.append(" ".join(self._lanes))
+        parts.append(self._between.join(self._lanes))
         arrow = "higher nonce ▶"
         parts.append(arrow.rjust(self._plot) if self._plot >= len(arrow) else "▶".rjust(self._plot))
         if self._with_nonce:
@@ -287,23 +291,26 @@ class _Table:
         if self._with_time:
             parts.append(pen.paint(_clock(request["time"]), _DIM))
         lanes = [pen.paint(mark, style) if lane == request["lane"] else " " for lane in self._lanes]
-        parts.append(" ".join(lanes))
+        parts.append(self._between.join(lanes))
         parts.append(self._bar(request, mark, style))
         if self._with_nonce:
             unit = _UNITS.get(request["unit"] or "", "")
             parts.append(f"{_shown_nonce(request).rjust(self._nonce)} {unit.ljust(5)}")
         parts.append(_shown_gap(request).rjust(self._gap))
-        if request["outcome"] == "refused":
-            parts.append(pen.paint(_note(request), style))
-        elif request["seq"] in self._culprits:
-            parts.append(pen.paint("◀ culprit", _YELLOW, _BOLD))
-        elif request["outcome"] == "faulted":
-            parts.append(pen.paint(_note(request), style))
+        culprit = request["seq"] in self._culprits and request["check"] != "nonce"
+        parts.append(pen.paint(self._note(request), *((_YELLOW, _BOLD) if culprit else (style,))))
         return "  ".join(parts).rstrip()
+
+    def _note(self, request: Mapping[str, Any]) -> str:
+        """What became of a request that was not simply accepted, and whether it did the damage."""
+        note = "" if request["outcome"] == "accepted" else _note(request)
+        if request["seq"] not in self._culprits or request["check"] == "nonce":
+            return note
+        return f"{note} ◀" if request["outcome"] == "refused" else "◀ culprit"
 
     def left_out(self, requests: Sequence[Mapping[str, Any]]) -> str:
         """What stands for rows that are not drawn."""
-        return self._pen.paint(f"{'⋮'.rjust(self._seq + 2)}  {len(requests)} more: {_told(requests)}", _DIM)
+        return self._pen.cut(f"{'⋮'.rjust(self._seq + 2)}  {len(requests)} more: {_told(requests)}", _DIM)
 
     def _bar(self, request: Mapping[str, Any], mark: str, style: str) -> str:
         """The nonce as a mark in its column; from there a line to the highest, where that is further right."""

@@ -16,19 +16,24 @@ from mockkraken.control.bodies import (
     Book,
     ClockMove,
     Counters,
+    DoctorQuery,
     FaultDelay,
     FaultMatch,
     Fill,
+    GivenScenario,
     Index,
     JournalQuery,
     KeyChange,
+    Lockout,
     MarketChange,
     NewAccount,
     NewFault,
     NewKey,
     NonceState,
     Reset,
+    Signed,
     StatusChange,
+    TokenExpiry,
     Trade,
 )
 from mockkraken.control.http import CALLS, control_app
@@ -42,7 +47,7 @@ from mockkraken.settings import Settings
 
 STRUCTS = (
     *(AccountChange, Book, ClockMove, Counters, Fill, Index, JournalQuery, KeyChange, MarketChange),
-    *(FaultDelay, FaultMatch, NewFault),
+    *(DoctorQuery, FaultDelay, FaultMatch, GivenScenario, Lockout, NewFault, Signed, TokenExpiry),
     *(NewAccount, NewKey, NonceState, PairRecord, Reset, StatusChange, Trade),
 )
 MEMBERS = sorted({name for struct in STRUCTS for name in struct.__struct_fields__})
@@ -78,7 +83,107 @@ BODIES = st.one_of(
     JSON.map(lambda value: json.dumps(value).encode()),
     st.dictionaries(NAMES, JSON, max_size=4).map(lambda value: json.dumps(value).encode()),
 )
-PARTS = st.one_of(st.sampled_from(["main", "second", "house", "full", "windowed", "a/b", "XBTUSD"]), TEXTS)
+PARTS = st.one_of(
+    st.sampled_from(["main", "second", "house", "full", "windowed", "a/b", "XBTUSD", "1", "N05", "../../etc/passwd"]),
+    TEXTS,
+)
+
+# Members that have members: right ones, near ones, and any others.
+ACTIONS = ("delay", "error", "html", "hang", "reset", "truncate", "empty", "reorder", "applied", "lag", "x")
+SPANS = st.sampled_from(["1ms", "1h", 0, 0.25, 1e300, "9" * 39 + "d", "-1s", True]) | JSON
+FAULT = st.fixed_dictionaries(
+    {
+        "action": st.dictionaries(
+            st.sampled_from(ACTIONS),
+            SPANS
+            | st.sampled_from([520, 429, 2, 1000, True, "EService:Busy", "EAPI:\n"])
+            | st.fixed_dictionaries({"dist": st.just("lognormal"), "p50": SPANS, "p99": SPANS}),
+            min_size=1,
+            max_size=2,
+        )
+    },
+    optional={
+        "match": st.dictionaries(
+            st.sampled_from(["endpoint", "key", "pair", "x"]),
+            st.sampled_from(["AddOrder", "*", "[", "*" * 101, "private/*", "full", "XBTUSD"]) | JSON,
+            max_size=3,
+        ),
+        "times": st.sampled_from([1, 0, None, 10**16, 1.5]) | JSON,
+        "skip": st.sampled_from([0, 3, -1]) | JSON,
+        "probability": st.sampled_from([0, 1, 0.5, 1.01, -0.1, True]) | JSON,
+    },
+)
+LOCKOUT = st.fixed_dictionaries(
+    {},
+    optional={
+        "key": st.sampled_from(["full", "none"]) | JSON,
+        "ip": st.sampled_from(["127.0.0.1", "::1", "::ffff:10.0.0.1", "10.0.0.0/8", "fe80::1%eth0", ""]) | JSON,
+        "seconds": SPANS,
+        "clear": st.booleans() | JSON,
+    },
+)
+FACTORS = ["totp", {"totp": "JBSW Y3DP"}, {"totp": "1"}, {"password": ""}, {"password": "x" * 257}]
+KEY = st.fixed_dictionaries(
+    {"name": TEXTS},
+    optional={
+        "otp": st.sampled_from(FACTORS) | st.dictionaries(st.sampled_from(["totp", "password", "x"]), JSON, max_size=2),
+        "ip_allowlist": st.lists(TEXTS, max_size=3),
+        "query_from": SPANS,
+        "query_to": SPANS,
+        "api_secret": st.sampled_from(["", "AAAA", "x", "====", "é"]),
+    },
+)
+COUNTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "rest": st.dictionaries(st.sampled_from(["full", "trade", "x"]), SPANS, max_size=2),
+        "trading": st.dictionaries(
+            st.sampled_from(["main", "second", "house"]),
+            st.dictionaries(st.sampled_from(["XBTUSD", "XBT/USD", "ETHUSD", "x"]), SPANS, max_size=2) | JSON,
+            max_size=2,
+        ),
+        "clear": st.booleans() | JSON,
+    },
+)
+NESTED = st.one_of(
+    FAULT.map(lambda body: ("/mock/faults", body)),
+    LOCKOUT.map(lambda body: ("/mock/lockout", body)),
+    KEY.map(lambda body: ("/mock/keys", body)),
+    COUNTERS.map(lambda body: ("/mock/counters", body)),
+)
+
+# Scenarios, in TOML that nobody would write but to see what becomes of it.
+WORDS = (
+    *("1", "-1", "1.5", "true", "nan", "-inf", "1e300", "0x" + "f" * 5000, "9" * 5000, "9" * 30),
+    *("1979-05-27", "07:32:00", "[[]]", "[{}]", "{}", "{a.b.c = 1}", "{" + "a." * 60 + "a = 1}", "'x'", '""'),
+    *('"15m"', '"9999999999d"', '"full"', '"ok"', '"all"', '"EAPI:Invalid nonce"', r'"\u0000\u001b"', '"XBTUSD"'),
+)
+LITERALS = st.sampled_from(WORDS) | st.text(max_size=5)
+TABLE = st.dictionaries(st.sampled_from([*MEMBERS, '"a b"', "a.b"]), LITERALS, max_size=2).map(
+    lambda members: "{" + ", ".join(f"{name} = {value}" for name, value in members.items()) + "}"
+)
+FIELDS = ("body", "at", "gives", "from", "key", "nonce", "fields", "secret", "again", "times", "result", "x")
+GIVEN = st.dictionaries(st.sampled_from(FIELDS), LITERALS | TABLE, max_size=2)
+ANY_CALL = st.one_of(
+    st.tuples(st.sampled_from(["POST", "PATCH", "PUT", "DELETE", "GET"]), st.sampled_from(list(CALLS)), PARTS).map(
+        lambda parts: f"{parts[0]} {parts[1].partition('{')[0]}{parts[2] if '{' in parts[1] else ''}"
+    ),
+    st.sampled_from(["POST /mock/reset", "POST /mock/scenarios", "POST /mock/scenarios/calm", "DELETE /mock/faults"]),
+    st.sampled_from(["POST /mock/keys/%2e%2e/nonce", "Balance", "public/Time", "Balance ", "/mock"]),
+)
+STEPS = st.tuples(ANY_CALL, GIVEN).map(
+    lambda step: "{" + ", ".join([f'call = "{step[0]}"', *(f"{name} = {text}" for name, text in step[1].items())]) + "}"
+)
+RIGHT_STEPS = (
+    '{call = "POST /mock/keys", body = {name = "k"}}',
+    '{call = "POST /mock/faults", body = {action = {html = 520}}}',
+    '{call = "POST /mock/status", body = {status = "post_only"}, at = "1m"}',
+    '{call = "DELETE /mock/faults"}',
+)
+FILES = st.sampled_from(
+    ["x.toml", "x.toml", "../../etc/passwd", "/etc/passwd.toml", "x\n", "", "x" * 300, "A.toml", "\0"]
+)
+DEEP = ("a." * 30_000 + "a = 1", "[" + "a." * 500 + "a]", "a = " + "[" * 9000, "id = 0x" + "f" * 9000)
 SANDBOX = Sandbox(settings=Settings(rate_limits="off"), start=1767225600 * 10**9)
 APP = control_app(Control(SANDBOX))
 
@@ -157,6 +262,37 @@ def call(method: str, path: str, query: str = "", body: bytes = b"") -> tuple[in
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
+SHOWN = (
+    *("health", "clock", "settings", "accounts", "keys", "counters", "lockout", "faults", "status", "journal"),
+    *("market/XBTUSD", "pairs/XBTUSD"),
+)
+
+
+def all_is_shown() -> list[Any]:
+    """What can be seen of the sandbox."""
+    shown = [call("GET", f"/mock/{name}") for name in SHOWN]
+    assert {status for status, _ in shown} == {200}
+    return shown[1:]  # how long it has been up does not count
+
+
+def state() -> list[Any]:
+    """What can be seen of the sandbox, how much is still to come, and where its generators stand."""
+    generators = (SANDBOX.keys._rng, SANDBOX.faults._rng)
+    return [*all_is_shown(), len(SANDBOX.clock._timers), *(rng.getstate() for rng in generators)]
+
+
+def done_or_refused(method: str, path: str, query: str, body: bytes) -> int:
+    """Make a call; one that is refused leaves no trace."""
+    before = state()
+    status, answer = call(method, path, query, body)
+    assert status in (200, 400, 404, 405, 409), answer
+    if status != 200:
+        assert set(answer["error"]) == {"code", "message", "field"}
+        # But for a set-up, whose calls before the one that is refused have been made.
+        assert "setup, step" in answer["error"]["message"] or state() == before
+    return status
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     path=st.sampled_from(list(CALLS)),
@@ -166,20 +302,49 @@ def call(method: str, path: str, query: str = "", body: bytes = b"") -> tuple[in
     query=st.dictionaries(NAMES, TEXTS, max_size=2).map(urlencode) | st.just(""),
 )
 def test_any_body_anywhere(path, method, part, body, query):
-    for place in ("{name:path}", "{key:path}", "{pair:path}", "{txid}"):
+    for place in ("{name:path}", "{key:path}", "{pair:path}", "{txid}", "{id}"):
         path = path.replace(place, part)
-    status, answer = call(method, path, query, body)
-    assert status in (200, 400, 404, 405, 409), answer
-    if status != 200:
-        assert set(answer["error"]) == {"code", "message", "field"}
-
-    names = ("health", "clock", "settings", "accounts", "keys", "journal", "status", "market/XBTUSD", "pairs/XBTUSD")
-    for shown in (f"/mock/{name}" for name in names):
-        assert call("GET", shown)[0] == 200
+    done_or_refused(method, path, query, body)
+    all_is_shown()
     scope = {"method": "GET", "path": "/0/public/Time", "query_string": b"", "headers": []}
     assert SANDBOX.rest.answer(scope, b"").status == 200
     assert call("POST", "/mock/reset", body=b'{"seed": 0}') == (200, {})
     assert call("GET", "/mock/clock")[1]["now"] == "2026-01-01T00:00:00Z"
+
+
+@settings(max_examples=100, deadline=None)
+@given(calls=st.lists(NESTED, min_size=1, max_size=4))
+def test_members_of_members(calls):
+    for path, body in calls:
+        done_or_refused("POST", path, "", json.dumps(body).encode())
+    all_is_shown()
+    assert call("POST", "/mock/reset") == (200, {})
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    name=FILES,
+    setup=st.lists(STEPS | st.sampled_from(RIGHT_STEPS), max_size=4),
+    play=st.lists(STEPS, max_size=2),
+    times=st.sampled_from([1, 1, 1, 1, 300]),
+    last=st.sampled_from(["", "", "", "about = 1", *DEEP]),
+)
+def test_any_scenario(name, setup, play, times, last):
+    lists = [f"{field} = [{', '.join(steps)}]" for field, steps in (("setup", setup * times), ("play", play))]
+    toml = "\n".join(['title = "x"', *lists, last])
+    for _ in range(2):
+        done_or_refused("POST", "/mock/scenarios", "", json.dumps({"name": name, "toml": toml}).encode())
+    assert call("POST", "/mock/clock", body=b'{"advance": "2h"}')[0] == 200
+    all_is_shown()
+    assert call("POST", "/mock/reset") == (200, {})
+
+
+def test_nested_deeper_than_anybody_could_write():
+    """At some depth, which one depends on the caller's stack, what could be read can't be shown."""
+    for path, member in (("/mock/keys", "valid_until"), ("/mock/accounts", "balances"), ("/mock/counters", "rest")):
+        for depth in (50, *range(700, 1010)):
+            body = b'{"name": "x", "%b": {"ZUSD": %b%b}}' % (member.encode(), b"[" * depth, b"]" * depth)
+            assert call("POST", path, body=body)[0] in (400, 404), depth
 
 
 def place(ordertype: str, side: str = "sell", volume: str = "0.3", **fields: Any) -> str | None:

@@ -133,6 +133,11 @@ def test_it_is_drawn_as_wide_as_the_terminal(doctor, poisoned):
         (["--journal", "-"], "[" * 100_000, "--journal: -: "),
         (["--journal", "-"], '[{"seq":"one"}]', "--journal: -: "),
         (["--journal", "-"], "[null]", "--journal: -: "),
+        (
+            ["--journal", "-"],
+            '[{"seq":1,"endpoint":"Balance","outcome":"refused","key":"\\ud800"}]',
+            "--journal: -: record 1: ",
+        ),
         (["--journal", "-", "--url", "http://127.0.0.1:8123"], "", "give one of them"),
         (["trade"], "", "trade"),
     ],

@@ -593,6 +593,33 @@ def test_the_servers_end_is_not_held_up(action, caplog):
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("limit", ["off", 2])
+@pytest.mark.parametrize(
+    "action", [{"reset": True}, {"hang": "1h"}, {"hang": "1h", "applied": True}, {"delay": "1h"}, {"html": 520}]
+)
+def test_requests_that_do_not_wait_for_the_answer_before_them(action, limit, caplog):
+    """All of them end with their connection: none is answered where nobody is, nor takes the server for broken."""
+    with MockKraken(seed=1, clock="2026-01-01T00:00:00Z", max_concurrent_private=limit) as kraken:
+        bot = Bot(kraken)
+        fault = kraken.fault("AddOrder", **action, times=1)
+        path, body, headers = bot.signed("AddOrder", **ORDER)
+        lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        order = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+        host, port = kraken.url.removeprefix("http://").split(":")
+        for _ in range(3):
+            with socket.create_connection((host, int(port)), timeout=10) as sock:
+                sock.sendall(order + b"GET /0/public/Time HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+                while not fault.hits:
+                    time.sleep(0.001)
+        if action != {"hang": "1h"}:
+            fault.remove()
+        assert bot.get("Time").json()["error"] == []
+        assert bot.orders() == 1
+        bot.close()
+    assert caplog.records == []
+
+
 # Too many at once (setting max_concurrent_private)
 
 

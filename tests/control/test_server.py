@@ -16,7 +16,7 @@ import pytest
 from mockkraken import MockKraken
 from mockkraken.control.errors import ControlError
 from mockkraken.control.operations import Control
-from mockkraken.server import BindError, _is_loopback
+from mockkraken.listening import BindError, is_loopback
 from mockkraken.settings import SettingError
 
 TOKEN = "let-me-in"
@@ -184,8 +184,8 @@ def test_loopback_may_be_named():
         *[(address, False) for address in ("0.0.0.0", "::", "10.0.0.1", "12.7.0.1", "::1234", "fe80::1")],
     ],
 )
-def test_what_is_loopback(address, loopback):
-    assert _is_loopback(address) is loopback
+def test_whatis_loopback(address, loopback):
+    assert is_loopback(address) is loopback
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The doctor on whatever may stand in a journal: made step by step, by clients and by who holds the controls, or made up.
+"""The doctor on whatever may stand in a journal: by clients, by whoever holds the controls, or made up.
 
 It is silent where nothing went wrong, its evidence exists and holds, and nothing that can be read makes it fail.
 """

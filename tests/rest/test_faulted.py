@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mockkraken.control import faults
 from mockkraken.control.errors import ControlError
 from mockkraken.control.operations import Control
+from mockkraken.rest import faulted
 from mockkraken.sandbox import Sandbox
 from mockkraken.settings import Settings
 
@@ -110,6 +111,40 @@ def test_who_is_struck_when_its_fault_is_taken_away_goes_on(sandbox: Sandbox):
             return await asyncio.gather(call, return_exceptions=True)
 
     assert [type(answer) for answer in asyncio.run(calling(), debug=True)] == [ConnectionResetError]
+
+
+@pytest.mark.parametrize("broken", ["strike", "hold"])
+@pytest.mark.parametrize("action", [{"delay": "1s"}, {"hang": "1s", "applied": True}, {"hang": "1s"}])
+def test_what_breaks_here_goes_the_way_of_what_breaks_anywhere(sandbox: Sandbox, monkeypatch, caplog, broken, action):
+    """To the client as an error of Kraken's, and into the log."""
+    add(sandbox, action=action)
+
+    def breaks(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sandbox.faults, broken, breaks)
+    (answer,) = run(sandbox)
+    assert (answer.status_code, answer.json()) == (200, {"error": ["EGeneral:Internal error"]})
+    (record,) = caplog.records
+    assert record.getMessage() == "GET /0/public/Time failed"
+    assert record.exc_info and record.exc_info[0] is ZeroDivisionError
+
+
+def test_however_many_faults_ask_for_its_pairs_a_body_is_read_once(sandbox: Sandbox, login, monkeypatch):
+    """It may have a megabyte, and there may be a thousand faults."""
+    read = []
+    monkeypatch.setattr(faulted, "read_body", lambda body, _: read.append(body) or {"pair": "ETHUSD"})
+    for _ in range(5):
+        add(sandbox, action={"html": 520}, match={"pair": "XBTUSD"})
+    add(sandbox, action={"html": 502}, match={"pair": "ETHUSD"})
+
+    async def calling() -> Any:
+        transport = httpx.ASGITransport(app=sandbox.rest)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            return await http.post("/0/private/AddOrder", content=b"nonce=1&pair=ETHUSD")
+
+    assert asyncio.run(calling()).status_code == 502
+    assert len(read) == 2  # for the faults, and for the journal
 
 
 ACTIONS = ("delay", "error", "html", "hang", "reset", "truncate", "empty", "reorder", "duplicate", "ws_drop", "x")

@@ -109,6 +109,31 @@ def test_a_start_that_was_refused_half_way_does_not_bar_the_next_one(kraken, ask
     assert kraken.keys["mine"].api_key == done["keys"][0]["api_key"] != left
 
 
+def test_after_a_start_that_was_refused_nothing_comes_later(kraken, ask):
+    later = '{call = "POST /mock/status", body = {status = "post_only"}, at = "1m"}'
+    wrong = '{call = "POST /mock/status", body = {status = "shut"}}'
+    with pytest.raises(Refused, match="step 2"):
+        ask("POST", "/mock/scenarios", {"name": "x.toml", "toml": f'title = "X"\nsetup = [{later}, {wrong}]'})
+    kraken.clock.advance("1h")
+    assert kraken.status.state()["status"] == "online"
+
+
+def test_one_that_makes_the_same_key_twice_is_refused_each_time(kraken, ask):
+    key = '{call = "POST /mock/keys", body = {name = "mine"}}'
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"step 2 .*there is a key 'mine' already"):
+            ask("POST", "/mock/scenarios", {"name": "x.toml", "toml": f'title = "X"\nsetup = [{key}, {key}]'})
+
+
+def test_one_may_take_the_faults_of_others_away(kraken, ask):
+    kraken.fault("AddOrder", html=520)
+    mine = '{call = "POST /mock/faults", body = {match = {endpoint = "Balance"}, action = {html = 502}}}'
+    text = f'title = "X"\nsetup = [{{call = "DELETE /mock/faults"}}, {mine}]'
+    done = ask("POST", "/mock/scenarios", {"name": "x.toml", "toml": text})
+    assert done["faults"] == [row["id"] for row in ask("GET", "/mock/faults")["faults"]]
+    assert len(done["faults"]) == 1
+
+
 def test_keys_of_others_are_left_alone(kraken, ask):
     theirs = kraken.keys.create(name="shared")
     with pytest.raises(Refused, match="nonce_two_senders makes a key 'shared', and there is one already"):

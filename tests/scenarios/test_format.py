@@ -91,6 +91,10 @@ def test_times_of_toml_are_texts_of_json():
         ("", "mine.toml: title: it takes one line of text, and must be there"),
         ('title = "a\\nb"', "mine.toml: title: it takes one line"),
         ("title = 1", "mine.toml: title: it takes a text, not 1"),
+        (f"title = 0x{'f' * 5000}", "mine.toml: not TOML: a number has more than 40 digits"),
+        (f"title = {'9' * 5000}", "mine.toml: not TOML: "),
+        (f"{'a.' * 31}a = 1", "mine.toml: not TOML that anybody would write: nested too deep"),
+        (f"{'a.' * 50_000}a = 1", "mine.toml: not TOML that anybody would write: nested too deep"),
         ('title = "Mine"\nplays = []', "mine.toml: plays: there is no such field here; did you mean 'play'?"),
         ('title = "Mine"\nplay = 1', "mine.toml: play: it takes a list of steps"),
         ('title = "Mine"\nplay = [1]', "mine.toml: play, step 1: a step is a table"),
@@ -104,6 +108,10 @@ def test_times_of_toml_are_texts_of_json():
         (
             'title = "Mine"\nsetup = [{call = "POST /mock/status", at = "soon"}]',
             "setup, step 1: at: not a span",
+        ),
+        (
+            'title = "Mine"\nsetup = [{call = "POST /mock/status", at = "999999999d"}]',
+            "setup, step 1: at: no clock gets there: it ends in the year 2200",
         ),
         (
             'title = "Mine"\nsetup = [{call = "POST /mock/clock", at = "1m"}]',
