@@ -365,6 +365,9 @@ class MockKraken:
 
     def _perform(self, operation: Callable[..., Any], /, *given: Any) -> Any:
         """Do a control operation where the sandbox lives."""
+        running = self._running
+        if running is not None and threading.current_thread() is running.thread:
+            return self._control.perform(operation, *given)  # asked by a listener of on_record: it is there already
         with self._lock:
             running = self._running
             if running is None:

@@ -47,6 +47,15 @@ def test_an_attempt_starts_its_own_time_anew(browser, call):
     assert browser.ok("GET", "/lockout") == {"lockouts": []}
 
 
+def test_an_attempt_starts_the_time_of_every_lockout_that_it_meets_anew(browser, call):
+    browser.ok("POST", "/lockout", {"key": "full", "seconds": "1h"})
+    browser.ok("POST", "/lockout", {"ip": "127.0.0.1", "seconds": "2h"})
+    browser.ok("POST", "/clock", {"advance": "30m"})
+    assert call() == LOCKED
+    ends = [row["until"] for row in browser.ok("GET", "/lockout")["lockouts"]]
+    assert ends == ["2026-01-01T01:30:00Z", "2026-01-01T02:30:00Z"]
+
+
 def test_an_address_is_locked_out_whatever_its_key(browser, call):
     browser.ok("POST", "/lockout", {"ip": "127.0.0.1"})
     assert [call("full"), call("second")] == [LOCKED, LOCKED]

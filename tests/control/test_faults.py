@@ -655,6 +655,11 @@ def test_whose_answer_is_held_is_under_way(kraken: MockKraken, bot: Bot):
         holds(fault, 1)
         assert bot.call("Balance")["error"] == []  # the other has not come yet
     assert slow.result().json()["error"] == []
+    with kraken.fault("Time", delay="1m", applied=True) as fault:
+        slow = bot.pool.submit(bot.http.get, "/0/public/Time", headers={"API-Key": bot.key.api_key})
+        holds(fault, 1)
+        assert bot.call("Balance", 1001)["error"] == []  # what is public does not count
+    assert slow.result().json()["error"] == []
 
 
 # The control API

@@ -7,6 +7,7 @@ import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -139,3 +140,20 @@ def test_a_listener_that_fails_costs_nobody_an_answer(browser, caplog):
         assert browser.request("GET", "/0/public/Time").json["error"] == []
     assert [record["endpoint"] for record in heard] == ["Time"]
     assert "no such member" in caplog.text
+
+
+def test_a_listener_may_do_what_others_may(browser):
+    """It is called where the sandbox lives, and must not wait for itself."""
+    with MockKraken(clock="2026-01-01T00:00:00Z") as followed:
+
+        def listen(record: dict[str, Any]) -> None:
+            followed.clock.advance("1m")
+            if record["endpoint"] == "Assets":
+                followed.reset()
+
+        followed.on_record(listen)
+        browser.server = followed
+        unixtime = 1767225600
+        for method, second in (("Time", 0), ("Time", 60), ("Assets", 120), ("Time", 0), ("Time", 60)):
+            answer = browser.request("GET", f"/0/public/{method}").json
+            assert method == "Assets" or answer["result"]["unixtime"] == unixtime + second

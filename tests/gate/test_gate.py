@@ -49,8 +49,16 @@ def test_expired_keys(new_bot, clock):
     assert bot.call(1) == "OK"
     clock.advance(1)
     assert bot.call(2) == KEY
+    clock.advance(SECOND)
+    assert bot.call(2) == KEY
     assert bot.refusal.check == "expiry"
-    assert bot.refusal.reason == ("the key 'expiring' was valid until 2026-01-01T00:00:01Z; it is 2026-01-01T00:00:01Z")
+    assert bot.refusal.reason == ("the key 'expiring' was valid until 2026-01-01T00:00:01Z; it is 2026-01-01T00:00:02Z")
+
+
+def test_of_each_key_the_last_signatures_are_remembered_and_no_more(bot):
+    assert {bot.call(nonce) for nonce in range(1, 41)} == {"OK"}
+    assert len(bot.key.signatures) == 32
+    assert bot.key.signatures[-1] == bot.last.api_sign
 
 
 @pytest.mark.parametrize("around", [" {}", "{} ", "'{}'", '"{}"', "{}\n", "\t{}"])

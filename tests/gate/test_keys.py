@@ -29,7 +29,7 @@ def test_the_same_seed_makes_the_same_keys_and_a_refused_one_draws_nothing():
     first, second = KeyRing(random.Random(7)), KeyRing(random.Random(7))
     for wrong in ({"permissions": ["fly"]}, {"api_key": ""}, {"api_secret": "?"}, {"nonce_window": -1}):
         with pytest.raises(KeyFieldError):
-            second.create("main", "refused", now=NOW, **wrong)
+            second.create("main", "refused", now=NOW, otp="totp", **wrong)
     made = [[(key.api_key, key.api_secret) for key in (ring.create("main", now=NOW),)] for ring in (first, second)]
     assert made[0] == made[1]
     assert second.find("refused") is None
@@ -131,6 +131,17 @@ def test_editing_keeps_key_secret_and_nonce(ring):
     assert ring.find("after") is key
     ring.edit(key, {"name": "after", "ip_allowlist": [], "valid_until": None, "disabled": False}, now=NOW + 6)
     assert (key.allowlist, key.valid_until, key.disabled) == (None, None, False)
+
+
+def test_one_end_of_a_range_is_held_against_the_other_that_is_kept(ring):
+    key = ring.create("main", "k", now=NOW, query_from=NOW, query_to=NOW + SECOND)
+    for wrong in ({"query_from": NOW + SECOND + 1}, {"query_to": NOW - 1}):
+        with pytest.raises(KeyFieldError) as refusal:
+            ring.edit(key, wrong, now=NOW)
+        assert refusal.value.field == "query_to"
+    assert (key.query_from, key.query_to) == (NOW, NOW + SECOND)
+    ring.edit(key, {"query_from": NOW + SECOND}, now=NOW)
+    assert key.query_from == key.query_to
 
 
 def test_an_edit_is_made_whole_or_not_at_all(ring):

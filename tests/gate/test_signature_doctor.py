@@ -14,9 +14,10 @@ import hashlib
 import hmac
 import json
 import random
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
-from urllib.parse import quote, quote_plus, unquote_plus, urlencode
+from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus, urlencode
 
 import pytest
 from hypothesis import example, given, settings
@@ -34,6 +35,7 @@ D0 = f"nonce={T}&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25"
 JSON = f'{{"nonce":"{T}","ordertype":"limit","pair":"XBTUSD","price":37500,"type":"buy","oflags":"post,fciq"}}'
 ESCAPED = f"nonce={T}&pair=XBTUSD&oflags=post%2Cfciq&expiretm=%2B10&close%5Bprice%5D=1"
 BLANKS = f"nonce={T}&title=two+words&start=a%2Bb"
+FIRST_PLUS = f"nonce={T}&x=64"  # its signature begins with a plus sign
 
 
 class Sent(NamedTuple):
@@ -203,6 +205,7 @@ WRONG: dict[str, tuple[str, str, str, Callable[[Sent], str]]] = {
     "URL-safe": ("S10", "URL-safe", D0, lambda s: signed(s).translate(str.maketrans("+/", "-_"))),
     "percent-encoded": ("S10", "percent-encoded", D0, lambda s: quote(signed(s), safe="")),
     "no padding": ("S10", "padding", D0, lambda s: signed(s).rstrip("=")),
+    "plus signs lost, the first one on the way": ("S10", "blanks where a +", FIRST_PLUS, lambda s: signed(s).replace("+", " ").strip()),
     "plus signs lost": ("S10", "blanks where a +", D0, lambda s: signed(s).replace("+", " ")),
     "quotes": ("S10", "in quotes", D0, lambda s: f'"{signed(s)}"'),
     "Python's bytes": ("S10", "Python", D0, lambda s: str(signed(s).encode())),
@@ -387,6 +390,93 @@ def test_at_the_gate_it_stands_in_reason_and_scenario(new_bot):
     assert bot.call(1, api_key=DOC.encode()) == "EAPI:Invalid key"
     assert bot.last.scenario == "S07"
     assert "only API-Key is wrong" in bot.refusal.reason
+
+
+# Any request, signed wrongly in any of these ways. The clients know nothing but the body that they send.
+
+WORDS = ["XBTUSD", "1.25", "two words", "a+b", "post,fciq", "+10", "50%", "münze", "a&b=c", "", "x/y", "it's", "a%20b"]
+FIELDS = ["pair", "type", "price", "oflags", "close[price]", "cl_ord_id", "odd name", "ünï", "txid", "start"]
+METHODS = ["AddOrder", "Balance", "QueryOrders", "CancelAll", "TradesHistory", "GetWebSocketsToken"]
+
+
+def pairs(body: str) -> list[tuple[str, str]]:
+    return parse_qsl(body, keep_blank_values=True)
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "S05 decoded": unquote_plus,
+    "S05 without escapes": lambda b: "&".join(f"{name}={value}" for name, value in pairs(b)),
+    "S05 lower escapes": lambda b: re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), b),
+    "S05 urlencode": lambda b: urlencode(pairs(b)),
+    "S05 encodeURIComponent": lambda b: urlencode(pairs(b), quote_via=lambda text, *_: quote(text, safe="!*'()")),
+    "S05 commas": lambda b: urlencode(pairs(b), safe=","),
+    "S06 blanks": lambda b: b.replace("+", "%20"),
+    "S06 plus signs": lambda b: b.replace("%2B", "+"),
+    "S13 sorted": lambda b: "&".join(sorted(b.split("&"))),
+    "S13 nonce first": lambda b: "&".join(sorted(b.split("&"), key=lambda part: not part.startswith("nonce="))),
+    "S13 nonce left out": lambda b: "&".join(part for part in b.split("&") if not part.startswith("nonce=")),
+    "S14 JSON": lambda b: json.dumps(dict(pairs(b))),
+    "S14 compact JSON": lambda b: json.dumps(dict(pairs(b)), separators=(",", ":")),
+}
+OBJECTS: dict[str, Callable[[str], str]] = {
+    "S14 a form": lambda b: urlencode(json.loads(b)),
+    "S14 compact": lambda b: json.dumps(json.loads(b), separators=(",", ":")),
+    "S14 spaced": lambda b: json.dumps(json.loads(b)),
+    "S14 indented": lambda b: json.dumps(json.loads(b), indent=2),
+    "S14 UTF-8": lambda b: json.dumps(json.loads(b), separators=(",", ":"), ensure_ascii=False),
+    "S14 the nonce's type": lambda b: re.sub(r'("nonce": ?)"?(\d+)"?', r'\1"\2"' if f'"{T}"' not in b else r"\1\2", b),
+}
+ANY: dict[str, Callable[[Sent], str]] = {
+    "S01": lambda s: signed(s, key=s.secret.encode()),
+    "S02": lambda s: signed(s, text=s.body),
+    "S03": lambda s: mac(s.key, (s.path + sha(s.nonce + s.body).hex()).encode()),
+    "S04": lambda s: signed(s, path=s.path[2:]),
+    "S04 whole URL": lambda s: signed(s, path="https://api.kraken.com" + s.path),
+    "S07": lambda s: signed(s, key=s.public.encode()),
+    "S08": lambda s: signed(s, key=s.secret.encode() + b"\n"),
+    "S10": lambda s: base64.b64decode(signed(s)).hex(),
+    "S10 percent-encoded": lambda s: quote(signed(s), safe=""),
+    "S10 blanks": lambda s: signed(s).replace("+", " ").strip(),
+    "S11": lambda s: mac(s.key, s.path.encode() + sha(s.nonce + s.body), "sha256"),
+    "S12": lambda s: signed(s, text=f"{int(s.nonce) + 1}{s.body}"),
+    "S13": lambda s: signed(s, text=s.nonce),
+}
+
+
+def any_request(draw: random.Random) -> tuple[str, str]:
+    """A path and a body as some client writes it."""
+    fields = [("nonce", T), *((name, draw.choice(WORDS)) for name in draw.sample(FIELDS, draw.randrange(6)))]
+    if draw.random() < 0.4:
+        draw.shuffle(fields)
+    path = f"/0/private/{draw.choice(METHODS)}"
+    if draw.random() < 0.6:
+        return path, urlencode(fields, quote_via=draw.choice((quote, quote_plus)), safe=draw.choice(("", ",", "[]")))
+    written: dict[str, Any] = dict(fields) | draw.choice(({}, {"nonce": int(T)}, {"validate": True, "userref": 7}))
+    separators = draw.choice(((",", ":"), (", ", ": ")))
+    return path, json.dumps(written, separators=separators, ensure_ascii=draw.random() < 0.5)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_request_that_is_signed_wrongly_is_understood(ring, seed):
+    path, body = any_request(random.Random(seed))
+    s = sent(ring, body, path)
+    changes = OBJECTS if body.startswith("{") else FORMS
+    wrong = {name: with_body(change)(s) for name, change in changes.items() if change(body) != body}
+    wrong |= {name: client(s) for name, client in ANY.items()}
+    for name, header in wrong.items():
+        if header == signed(s):
+            continue
+        mistake = ask(ring, header, body, path)
+        assert mistake is not None, (name, body)
+        # What differs in blanks and plus signs alone has a name of its own.
+        assert mistake.scenario == name[:3] or (name[:3], mistake.scenario) == ("S05", "S06"), (name, body)
+    assert ask(ring, text64(random.Random(seed).randbytes(64)), body, path) is None
+
+
+def test_escapes_in_small_letters_are_no_matter_of_blanks(ring):
+    body = f"nonce={T}&start=a%2Bb"
+    mistake = ask(ring, with_body(str.lower)(sent(ring, body)), body)
+    assert (mistake.scenario, "other characters escaped" in mistake.sentence) == ("S05", True)
 
 
 # It does not cry wolf, it does not fail, and it does not work long.

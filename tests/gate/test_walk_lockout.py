@@ -283,6 +283,20 @@ def test_a_count_does_not_fade_with_time(program, sandbox):
     assert program.call() == LOCKED
 
 
+def test_of_too_many_sources_the_one_that_was_refused_longest_ago_is_forgotten(new_program, monkeypatch):
+    monkeypatch.setattr("mockkraken.gate.lockouts._SOURCES", 3)
+    first, second, third, fourth = (new_program(name) for name in "abcd")
+    hammer(first, 8)
+    hammer(second, 9)
+    hammer(first, 1)
+    hammer(third, 1)
+    hammer(fourth, 1)
+    hammer(second, 1)
+    assert second.call() == OK
+    hammer(fourth, 9)
+    assert fourth.call() == LOCKED
+
+
 # From outside
 
 

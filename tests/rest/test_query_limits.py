@@ -109,6 +109,7 @@ def test_a_range_within_the_limits_is_answered(day: Day, method: str) -> None:
             "start 2026-01-01T00:00:20Z, end 2026-01-01T00:00:40.000001Z",
         ),
         (0, "9" * 30, f"start 1970-01-01T00:00:00Z, end {'9' * 30} unix seconds"),
+        (0, 10**10, "start 1970-01-01T00:00:00Z, end 10000000000 unix seconds"),
     ],
 )
 def test_a_range_that_reaches_beyond_is_refused(day: Day, method: str, start: Any, end: Any, asked: str) -> None:
@@ -220,8 +221,9 @@ def test_an_order_by_id_counts_by_either_time(day: Day) -> None:
     assert day.limited.call("QueryOrders", txid=txids) == {}
     day.reach(45, None)
     assert set(day.limited.call("QueryOrders", txid=txids)) == {day.orders[20], resting}
-    day.reach(15, 20)
-    assert set(day.limited.call("QueryOrders", txid=txids)) == {day.orders[20]}
+    for after, until in ((15, 20), (None, 40)):
+        day.reach(after, until)
+        assert set(day.limited.call("QueryOrders", txid=txids)) == {day.orders[20]}
 
 
 def test_unknown_ids_are_refused_as_ever(day: Day) -> None:

@@ -391,11 +391,12 @@ def test_an_order_that_is_gone_is_charged_where_it_was_and_one_unknown_nowhere(d
 @pytest.mark.parametrize("full", ["XBTUSD", "ETHUSD"])
 def test_what_is_refused_on_one_pair_is_charged_on_none(desk, full):
     ids = [desk.add(userref=7), desk.add("ETHUSD", "100", userref=7)]
-    desk.counters.clear()
+    desk.put("0.5")
+    desk.put("0.5", "ETHUSD")
     desk.fill_up(full)
     assert desk.outcome("EditOrder", txid="7", price="1001") == LIMITED
     assert desk.outcome("CancelOrder", txid=ids) == LIMITED
-    assert desk.counters.trading["main"] == {full: "180"}
+    assert desk.counters.trading["main"] == {"XBTUSD": "0.5", "ETHUSD": "0.5"} | {full: "180"}
 
 
 def test_of_two_pairs_that_are_full_the_journal_names_the_same_each_time(desk):
@@ -413,6 +414,8 @@ def test_a_userref_names_no_other_order(desk):
     desk.fill_up("ETHUSD")
     assert desk.outcome("CancelOrder", txid="1") == "OK"
     assert desk.outcome("CancelOrder", txid="2") == LIMITED
+    desk.fill_up()
+    assert desk.outcome("CancelOrder", txid="1") == "EOrder:Unknown order"  # nor one that is gone
 
 
 def test_a_list_is_no_name_for_an_amend(desk):

@@ -23,6 +23,7 @@ US = NEW_YEAR * 10**6
 NS = NEW_YEAR * 10**9
 TEN_NS = NEW_YEAR * 10**8
 DOTNET = 639_028_224_000_000_000
+DATE = 20_260_101_000_000
 
 
 class Traffic:
@@ -36,7 +37,7 @@ class Traffic:
         self.at = 0
 
     def send(self, nonce: object, by: str = "bot", port: int | None = 40001, after: float = 0.001, **more: Any) -> int:
-        """A request `after` seconds; `check` refuses it for something else, `fault` is lost or kept away."""
+        """A request `after` seconds; `check` refuses it for something else, `fault` is lost, late or kept."""
         self.at += round(after * SECOND)
         endpoint = more.get("endpoint", "Balance")
         fault = more.pop("fault", None)
@@ -65,6 +66,8 @@ class Traffic:
             what = "it was refused" if record["outcome"] == "refused" else "it took effect"
             record |= {"outcome": "faulted", "http_status": 0, "fault": 1}
             record["reason"] = f"fault 1: {what}, then its answer was lost (hang 30s){reason}"
+        if fault == "late":
+            record["fault"] = 1
         if "check" in more and record["outcome"] == "accepted":
             record |= {"outcome": "refused", "error": "EGeneral:Something", "reason": f"refused by {more['check']}"}
         return self.journal.add(**(record | more))
@@ -104,6 +107,14 @@ def mixed(*given: tuple[int, str, int]) -> Play:
 
 def steps(*given: dict[str, Any]) -> Play:
     return lambda traffic: [traffic.send(**step) for step in given]
+
+
+def after_a_while(off: int) -> list[dict[str, Any]]:
+    """Two requests after nine seconds, so close together that they may have been sent at once."""
+    return [
+        {"nonce": MS + 9000 + off, "port": 50 + off, "after": 9},
+        {"nonce": MS + 9060 + off, "port": 51 + off, "after": 0.06},
+    ]
 
 
 def twenty_threads(traffic: Traffic) -> None:
@@ -161,6 +172,20 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
         1,
     ),
     "N06 a clock, then a counter": (0, one_connection(MS, 5), "N06", 1, 1),
+    "N06 dates as digits, then milliseconds": (
+        0,
+        mixed(*((DATE + number, "vba", 1) for number in range(3)), (MS, "ccxt", 2), (MS + 1, "ccxt", 2)),
+        "N06",
+        1,
+        2,
+    ),
+    "N06 the finest came last, the finer did the damage": (
+        0,
+        mixed((MS, "ccxt", 1), (US, "b", 2), (NS, "c", 3), (MS + 1, "ccxt", 1)),
+        "N06",
+        2,
+        1,
+    ),
     "N08 seconds after milliseconds": (0, one_connection(MS + 123, NEW_YEAR + 1, NEW_YEAR + 2), "N08", 1, 2),
     "N09 seconds ran ahead": (0, one_connection(*range(NEW_YEAR, NEW_YEAR + 21), NEW_YEAR + 5), "N09", 21, 1),
     "N09 until the clock has caught up": (
@@ -201,6 +226,13 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
         1,
         1,
     ),
+    "N11 milliseconds times a thousand": (
+        0,
+        steps({"nonce": US + 5000}, {"nonce": US + 5000, "endpoint": "OpenOrders"}),
+        "N11",
+        1,
+        1,
+    ),
     "N11 two calls in one second": (0, one_connection(NEW_YEAR, NEW_YEAR, after=0.1), "N11", 1, 1),
     "N12 a counter within the second": (
         0,
@@ -218,6 +250,13 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
         1,
     ),
     "N14 a read, lost": (0, steps({"nonce": MS, "fault": "lost"}, {"nonce": MS}), "N14", 1, 1),
+    "N14 the answer was late": (
+        0,
+        steps({"nonce": MS, "endpoint": "Ledgers", "fault": "late"}, {"nonce": MS, "endpoint": "Ledgers", "after": 2}),
+        "N14",
+        1,
+        1,
+    ),
     "N14 others went on meanwhile": (
         0,
         steps(
@@ -248,6 +287,24 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
         2,
         2,
     ),
+    "N16 after a while, and both at once": (0, steps(*after_a_while(0), *after_a_while(-8000)), "N16", 2, 2),
+    "N16 while another program goes on": (
+        0,
+        mixed((MS, "bot", 1), (MS + 5, "other", 2), (MS - 3_600_000, "bot", 1), (MS - 3_599_000, "bot", 1)),
+        "N16",
+        1,
+        2,
+    ),
+    "N16 of a program with threads": (
+        0,
+        steps(
+            *({"nonce": MS + 100 * number, "port": 1 + number % 3, "after": 0.1} for number in range(20)),
+            *({"nonce": MS - 7000 + 100 * number, "port": 1 + number % 3, "after": 0.1} for number in range(20)),
+        ),
+        "N16",
+        20,
+        20,
+    ),
     "N16 with a new connection for each request": (
         0,
         mixed(*((MS + 1000 * n - 4000 * (n > 3), "curl", 50 + n) for n in range(8))),
@@ -262,6 +319,37 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
         2,
         2,
     ),
+    "N17 started again an hour behind": (
+        0,
+        steps(
+            *({"nonce": MS + number, "port": 1} for number in range(3)),
+            *({"nonce": MS - 3_600_000 + 1000 * number, "port": 2, "after": 1} for number in range(3)),
+        ),
+        "N17",
+        3,
+        3,
+    ),
+    "N02 one nonce again and again": (
+        0,
+        mixed((MS, "bot", 1), (MS + 1, "bot", 1), *[(MS - 90_000, "bot", 2)] * 5),
+        "N02",
+        1,
+        5,
+    ),
+    "N03 drawn early, sent over another connection": (
+        0,
+        mixed((MS, "bot", 1), (MS + 2, "bot", 1), (MS + 1, "bot", 2), (MS + 3, "bot", 1), (MS + 9, "bot", 1)),
+        "N03",
+        2,
+        1,
+    ),
+    "N05 two instances that are minutes apart": (
+        0,
+        mixed(*((MS + 10 * n - 120_000 * (n % 2), "ccxt", 1 + n % 2) for n in range(-1, 20))),
+        "N05",
+        2,
+        10,
+    ),
     "N21 no nonce": (0, steps({"nonce": None}), "N21", 1, 1),
     "N22 a broken body": (0, steps({"nonce": "1517?pair=XBTUSD"}), "N22", 1, 1),
     "N23 a window of 15 milliseconds": (15, one_connection(MS + 100, MS + 80, MS + 90), "N23", 1, 1),
@@ -273,6 +361,15 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
         1,
     ),
     "N26 the largest nonce": (0, one_connection(2**64 - 1, MS, MS + 1), "N26", 1, 2),
+    "N26 the largest nonce again and again": (0, one_connection(2**64 - 1, 2**64 - 1, 2**64 - 1), "N26", 1, 2),
+    "N26 no larger than nanoseconds, but centuries ahead": (
+        0,
+        one_connection(NS, 2**63 - 1, NS + 9, NS + 10),
+        "N26",
+        2,
+        2,
+    ),
+    "N26 a number beside a counter": (0, one_connection(1, 2, 12345678901, 3), "N26", 3, 1),
     "N26 a nonce without a unit": (0, one_connection(12345678901234567, MS), "N26", 1, 1),
     "N27 too large": (0, steps({"nonce": 2**64}), "N27", 1, 1),
     "N32 no whole number": (0, steps({"nonce": "1.7e12"}), "N32", 1, 1),
@@ -433,6 +530,154 @@ def test_a_key_set_to_a_nonce_from_outside():
     assert [finding["scenario"] for finding in traffic.examine().findings] == ["N26", "N03"]
 
 
+def test_a_trouble_of_one_program_is_one_finding():
+    """Also where a burst looks like a step of the clock, or like a restart, for a moment."""
+    draw = random.Random(3)
+    traffic = Traffic()
+    for start in range(0, 3000, 150):
+        traffic.send(MS + start, port=1)
+        burst = [(MS + start + 10 + 60 * number, 2 + number) for number in range(3)]
+        for nonce, port in draw.sample(burst, 3):
+            traffic.send(nonce, port=port, after=0.03)
+    assert [finding["scenario"] for finding in traffic.examine().findings] == ["N03"]
+
+
+def test_a_step_of_the_clock_is_seen_beside_threads_that_overtake_each_other():
+    traffic = Traffic()
+    for number in range(0, 40, 2):
+        for nonce, port in ((MS + 10 * number + 9, 1), (MS + 10 * number, 2), (MS + 10 * number + 15, 3)):
+            traffic.send(nonce, port=port)
+    for number in range(5):
+        traffic.send(MS - 3_600_000 + 1000 * number, port=1, after=1)
+    assert {finding["scenario"]: finding["count"] for finding in traffic.examine().findings} == {"N03": 20, "N16": 5}
+
+
+@pytest.mark.parametrize(
+    ("nonces", "set_by", "related"),
+    [
+        ((MS, MS + 1), MS + 500, "N03"),
+        ((MS, MS + 1), MS + 90_000, "N16"),
+        ((NEW_YEAR,), NEW_YEAR + 5, "N09"),
+        ((MS, MS + 1), MS + 1, None),
+    ],
+)
+def test_of_whom_the_journal_does_not_have_nothing_is_said(nonces, set_by, related):
+    traffic = Traffic()
+    traffic.state.place(set_by)
+    for nonce in nonces:
+        traffic.send(nonce, after=1)
+    found = traffic.examine().findings
+    assert {finding["scenario"] for finding in found} == ({"N02"} if related else {"N02", "N01"})
+    assert [finding["culprit"] for finding in found] == [None] * len(found)
+    [below] = [finding for finding in found if finding["scenario"] == "N02"]
+    assert "the highest accepted; no request in the journal has set that." in below["explanation"]
+    assert "bot" not in below["explanation"]
+    assert related in (None, below["related"][0])
+
+
+def test_what_came_before_the_journal_may_have_done_the_damage():
+    traffic = Traffic(window=5)
+    traffic.state.place(MS + 1000)
+    traffic.send(MS + 900)  # so that the journal knows of it
+    traffic.send(MS + 1001, "ccxt", 2)
+    traffic.send(MS + 990, "bot", 1)
+    found = {finding["scenario"]: finding for finding in traffic.examine().findings}
+    assert (found["N23"]["culprit"], found["N23"]["evidence"]) == (None, [1, 2, 3])
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_what_the_gate_says_of_a_nonce_holds_without_its_first_user(same):
+    traffic = Traffic(window=10, journal=Journal(2))
+    for nonce in (MS, MS + 1, MS + 2):
+        traffic.send(nonce, endpoint="Ledgers")
+    traffic.send(MS, endpoint="Ledgers" if same else "OpenOrders")
+    [finding] = traffic.examine().findings
+    assert (finding["scenario"], finding["culprit"]) == ("N13" if same else "N04", None)
+
+
+def test_a_nonce_that_was_set_back_from_outside_is_no_trouble():
+    traffic = Traffic()
+    traffic.send(NS)
+    traffic.state.place(0)
+    traffic.send(MS)
+    traffic.send(MS + 5)
+    traffic.send(MS + 3, port=2)
+    diagnosis = traffic.examine()
+    assert [(finding["scenario"], finding["evidence"]) for finding in diagnosis.findings] == [("N03", [3, 4])]
+    assert [row["highest"] for row in diagnosis.timelines[0]["requests"]] == [None, None, str(MS), str(MS + 5)]
+
+
+def test_the_first_that_was_too_high_is_the_culprit_and_not_the_highest():
+    traffic = Traffic()
+    for nonce, by, port in ((MS, "a", 1), (MS + 10, "b", 2), (MS + 20, "b", 2), (MS + 30, "b", 2), (MS + 15, "a", 1)):
+        traffic.send(nonce, by, port)
+    [finding] = traffic.examine().findings
+    assert (finding["scenario"], finding["culprit"], finding["evidence"]) == ("N05", 3, [3, 4, 5])
+    assert f"15 milliseconds below {MS + 30} of request 4" in finding["explanation"]
+
+
+def test_where_every_nonce_was_used_no_window_helps():
+    traffic = Traffic()
+    for number in range(4):
+        traffic.send(MS + number, "a", 1)
+        traffic.send(MS + number, "b", 2, endpoint="OpenOrders")
+    [finding] = traffic.examine().findings
+    assert finding["scenario"] == "N05"
+    assert finding["cure"].endswith("No window lets the same nonce pass twice, though, as all of these would have to.")
+
+
+def test_the_window_is_that_of_the_unit_which_the_key_counts_now():
+    traffic = Traffic()
+    for nonce, by, port in ((MS + 9, "a", 1), (MS, "b", 2), (US + 90_000, "a", 1), (US, "b", 2)):
+        traffic.send(nonce, by, port)
+    [finding] = traffic.examine().findings
+    assert finding["cure"].endswith("at least 90000, better 5000000: 5 seconds in microseconds.")
+
+
+# Logs with more than one history
+
+
+def test_a_log_of_several_runs():
+    first, second = Traffic(), Traffic()
+    first.send(US)
+    second.send(MS)
+    second.send(MS + 5)
+    records = [*first.journal.records()[0], *second.journal.records()[0]]
+    diagnosis = examine(records)
+    assert diagnosis.findings == []
+    assert [(timeline["run"], len(timeline["requests"])) for timeline in diagnosis.timelines] == [(1, 1), (2, 2)]
+    second.send(MS + 3, port=2)
+    first.send(MS)
+    records = [*first.journal.records()[0], *second.journal.records()[0]]
+    found = examine(records).findings
+    assert [(finding["run"], finding["scenario"], finding["evidence"]) for finding in found] == [
+        (1, "N06", [1, 2]),
+        (2, "N03", [2, 3]),
+    ]
+
+
+def test_a_log_of_several_sandboxes():
+    """Their keys are the same, and their numbers are mixed."""
+    here, there = Traffic(journal=Journal(9, "here")), Traffic(journal=Journal(9, "there"))
+    for number in range(3):
+        here.send(US + number)
+        there.send(MS + number)
+    records = [row for pair in zip(here.journal.records()[0], there.journal.records()[0], strict=True) for row in pair]
+    diagnosis = examine(records)
+    assert diagnosis.findings == []
+    assert [len(timeline["requests"]) for timeline in diagnosis.timelines] == [3, 3]
+
+
+def test_a_record_that_stands_twice_in_a_file_counts_once():
+    traffic = Traffic()
+    for nonce in (MS, MS + 5, MS + 3, MS + 9):
+        traffic.send(nonce)
+    records = traffic.journal.records()[0]
+    diagnosis = examine([*records[:3], *records[1:]])
+    assert [finding["count"] for finding in diagnosis.findings] == [1]
+    assert [len(timeline["requests"]) for timeline in diagnosis.timelines] == [4]
+
+
 # Refusals that have nothing to do with nonces
 
 
@@ -500,6 +745,17 @@ def test_a_lockout_without_refusals_before_it():
     )
 
 
+def test_a_lockout_belongs_to_an_address():
+    traffic = Traffic()
+    for number in range(3):
+        traffic.send(MS + number, check="signature", remote="10.0.0.1")
+        traffic.send(MS + number, remote="10.0.0.2")
+    traffic.send(MS + 9, check="lockout", remote="10.0.0.1", reason="locked out until noon")
+    traffic.send(MS + 9, check="lockout", remote="10.0.0.2", reason="locked out until noon")
+    found = {finding["scenario"]: finding for finding in traffic.examine().findings}
+    assert (found["N31"]["culprit"], found["N31"]["count"]) == (1, 2)
+
+
 # Orders after lost answers
 
 
@@ -526,6 +782,15 @@ def test_not_every_order_after_a_lost_answer_is_the_same_again(then):
     traffic.send(MS, endpoint="AddOrder", fault="lost")
     traffic.send(MS + 1, **({"endpoint": "AddOrder"} | then))
     assert traffic.examine().findings == []
+
+
+@pytest.mark.parametrize("look", [{"by": "dashboard"}, {"check": "rate"}])
+def test_who_did_not_look_himself_has_not_looked(look):
+    traffic = Traffic()
+    traffic.send(MS, endpoint="AddOrder", fault="lost")
+    traffic.send(MS + 1, endpoint="OpenOrders", **look)
+    traffic.send(MS + 2, endpoint="AddOrder")
+    assert "N15" in [finding["scenario"] for finding in traffic.examine().findings]
 
 
 def test_an_order_that_never_arrived_may_be_sent_again():

@@ -124,6 +124,59 @@ def test_colours_change_nothing_but_colours():
     assert not any("\x1b" in line for line in plain)
 
 
+def test_a_refused_nonce_whose_answer_was_lost_was_not_kept_away():
+    refused = {"highest": MS, "outcome": "faulted", "fault": 1, "scenario": "N13", "reason": "fault 1: it was refused"}
+    rows = drawn(journalled({"nonce": str(MS)}, {"nonce": str(MS), **refused})).splitlines()
+    [row] = [row for row in rows if row.startswith("  #2")]
+    assert row.endswith("the same  N13")
+    assert "◌" in row
+
+
+def test_a_culprit_that_was_refused_for_something_else_is_marked_too():
+    later = {"outcome": "refused", "check": "arguments", "error": "EQuery:Unknown asset pair", "reason": "no such pair"}
+    text = drawn(journalled({"nonce": "500", **later}, {"nonce": "400", "highest": 500}))
+    assert next(row for row in text.splitlines() if row.startswith("  #1")).endswith("  arguments ◀")
+
+
+def test_an_address_of_version_6_does_not_run_into_its_port():
+    text = drawn(journalled({"nonce": str(US), "remote": "::1"}, {"nonce": str(MS), "highest": US, "remote": "::1"}))
+    assert "   A  ccxt/4.5  [::1]:40001  2 requests, 1 refused" in text
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_sender_s_refusals_are_seen_however_long_its_name(width):
+    rows = [{"nonce": str(US + number), "port": number} for number in range(9)]
+    text = drawn(journalled(*rows, {"nonce": str(MS), "highest": US + 8}), width)
+    assert "10 requests, 1 refused" in text
+    long = {"remote": "2001:0db8:85a3:0000:0000:8a2e:0370:7334", "user_agent": "x" * 100}
+    assert max(map(len, drawn(journalled({"nonce": str(MS), "highest": US}, **long), width).splitlines())) <= width
+
+
+def test_of_many_keys_some_are_drawn_and_the_others_counted():
+    journal = Journal(1000)
+    for number in range(60):
+        key = {"key": f"bot{number}", "api_key": f"MOCKKRAKEN{number}"}
+        for record in journalled({"nonce": str(US)}, {"nonce": str(MS), "highest": US}).records()[0]:
+            del record["seq"], record["sandbox"]
+            record |= {"time": MS * 10**6, "highest": int(record["highest"]) if record["highest"] else None}
+            journal.add(**(record | key))
+    lines = drawn(journal).splitlines()
+    assert lines[0] == "60 findings in 120 requests of 60 keys"
+    assert sum(line.startswith("  N06  ") for line in lines) == 50
+    assert "  and 10 more" in lines
+    assert sum(line.startswith("━━ key ") for line in lines) == 10
+    assert lines[-1] == "50 keys more have findings. Ask for one by its name to see it."
+
+
+def test_runs_of_a_server_are_told_apart():
+    records = journalled({"nonce": str(US)}, {"nonce": str(MS), "highest": US}).records()[0]
+    text = draw(examine([*records, *[record | {"time": None} for record in records]]))
+    assert "━━ key bot, run 1 " in text
+    assert "━━ key bot, run 2 " in text
+    assert "  N06  The key has seen a finer unit, and refuses this one for ever  key bot, run 2" in text
+    assert "run" not in drawn(journalled({"nonce": str(US)}, {"nonce": str(MS), "highest": US}))
+
+
 def test_where_only_ascii_can_be_printed():
     journal = journalled({"nonce": str(US)}, {"nonce": str(MS), "highest": US}, {"nonce": str(US + 1)})
     text = drawn(journal, plain=True)
