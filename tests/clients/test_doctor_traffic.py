@@ -151,7 +151,7 @@ def test_two_ccxt_instances_that_share_a_key(kraken: MockKraken, ccxts) -> None:
     refused: list[ccxt.kraken] = []
     for exchange in (bot, dashboard, bot, dashboard):
         ask(exchange)()
-    with kraken.fault("Balance", reorder=2):
+    with kraken.fault("BalanceEx", reorder=2):
         until_refused(kraken, lambda: at_once(ask(bot), ask(dashboard)), how_many=3)
     assert refused
     assert scenarios(kraken) == ["N05"]

@@ -312,7 +312,7 @@ def test_any_body_anywhere(path, method, part, body, query):
     assert call("GET", "/mock/clock")[1]["now"] == "2026-01-01T00:00:00Z"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(calls=st.lists(NESTED, min_size=1, max_size=4))
 def test_members_of_members(calls):
     for path, body in calls:
@@ -321,7 +321,7 @@ def test_members_of_members(calls):
     assert call("POST", "/mock/reset") == (200, {})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(
     name=FILES,
     setup=st.lists(STEPS | st.sampled_from(RIGHT_STEPS), max_size=4),

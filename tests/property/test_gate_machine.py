@@ -19,7 +19,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -189,7 +189,13 @@ class NaiveKey:
     refusals: Counter[str] = field(default_factory=Counter)
     last_used: int | None = None
     tokens: dict[str, int] = field(default_factory=dict)
-    """Those that live, and until when."""
+    """Until when each lives, unless the key runs out before."""
+
+    def runs_out(self, now: int) -> bool:
+        return self.valid_until is not None and self.valid_until <= now
+
+    def living(self, now: int) -> list[str]:
+        return [] if self.runs_out(now) else [token for token, until in self.tokens.items() if until > now]
 
     def forget(self) -> None:
         self.below |= {value for value in self.used if value < self.highest - self.window}
@@ -302,7 +308,7 @@ class NaiveGate:
         networks = [ip_network(text) for text in key.allowlist]
         if networks and not any(ip_address(knock.address) in network for network in networks):
             raise Refusal("address", self.rules["ip_denied_error"])
-        if key.valid_until is not None and key.valid_until <= self.now:
+        if key.runs_out(self.now):
             raise Refusal("expiry", "EAPI:Invalid key")
         return key
 
@@ -540,7 +546,7 @@ class Knocking(RuleBasedStateMachine):
             living = {}
             for key in self.naive.keys.values():
                 if slot in (None, key.slot):
-                    living[key.slot.name] = len(key.tokens)
+                    living[key.slot.name] = len(key.living(self.naive.now))
                     key.tokens.clear()
             assert ended == {name: count for name, count in living.items() if count}
 
@@ -562,7 +568,6 @@ class Knocking(RuleBasedStateMachine):
     knock_on = knock_harder = knock_yet = knock  # of the rules, the one that matters
 
     def happen(self, rng: Random) -> None:
-        self.the_tokens_agree()
         slot, address = rng.choice(SLOTS), rng.choice(ADDRESSES)
         what = rng.randint(0, 17)
         if what < 4:
@@ -725,10 +730,7 @@ class Knocking(RuleBasedStateMachine):
     def the_tokens_agree(self) -> None:
         living = {}
         for key in self.naive.keys.values():
-            if key.valid_until is not None and key.valid_until <= self.naive.now:
-                key.tokens.clear()
-            key.tokens = {token: until for token, until in key.tokens.items() if until > self.naive.now}
-            living |= dict.fromkeys(key.tokens, key.slot.name)
+            living |= dict.fromkeys(key.living(self.naive.now), key.slot.name)
         for token in self.tokens:
             found = self.sandbox.tokens.lookup(token, self.naive.now)
             assert (found and found.name) == living.get(token)
@@ -753,6 +755,7 @@ def test_the_gate_does_what_a_naive_one_does() -> None:
             deadline=None,
             derandomize=True,
             database=None,
+            phases=[Phase.generate],  # to make what fails smaller would take minutes, and the seeds stay as they are
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )
@@ -761,7 +764,7 @@ def test_the_gate_does_what_a_naive_one_does() -> None:
 def test_long_days_come_to_every_check() -> None:
     """Which days hypothesis makes depends on the modules that it has seen; these are the same each time."""
     tally: Counter[str] = Counter()
-    for seed in range(6):
+    for seed in range(3):
         day = Knocking()
         day.open_gate(first={}, second={}, third={})
         for _ in range(40):

@@ -144,6 +144,34 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
     "N03 three at once": (0, mixed((102, "bot", 1), (101, "bot", 2), (103, "bot", 3)), "N03", 1, 1),
     "N03 and N11, twenty threads": (0, twenty_threads, "N03", 1, 49),
     "N03 one that waited in the client": (0, one_connection(MS, MS + 2, MS + 1, MS + 3), "N03", 2, 1),
+    "N03 in disorder, over a new connection each": (
+        0,
+        mixed(*((MS + after, "bot", 50 + after) for after in (0, 600, 100, 50, 300, 200, 450))),
+        "N03",
+        2,
+        5,
+    ),
+    "N03 held for long, and let go together": (
+        0,
+        mixed((MS - 9, "bot", 1), (MS + 1000, "bot", 2), (MS, "bot", 3), (MS + 500, "bot", 4)),
+        "N03",
+        2,
+        2,
+    ),
+    "N03 one close behind the other": (
+        0,
+        steps(*({"nonce": MS + after, "port": 50 + after, "after": 0.03} for after in (-9, 90, 0, 30))),
+        "N03",
+        2,
+        2,
+    ),
+    "N03 drawn early, twice, sent over another connection": (
+        0,
+        mixed(*((MS + after, "bot", port) for after, port in ((0, 1), (5, 1), (1, 2), (7, 1), (2, 2), (9, 1)))),
+        "N03",
+        2,
+        2,
+    ),
     "N03 without ports": (0, one_connection(MS, MS + 2, MS + 1, port=None), "N03", 2, 1),
     "N04 a value of the window again": (10, one_connection(102, 101, 103, 101, endpoint="Ledgers"), "N13", 2, 1),
     "N04 with another call": (
@@ -211,6 +239,20 @@ CASES: dict[str, tuple[int, Play, str, int | None, int]] = {
         "N04",
         6,
         1,
+    ),
+    "N09 on a clock that runs faster than the client's": (
+        0,
+        one_connection(*range(NEW_YEAR, NEW_YEAR + 21), *range(NEW_YEAR + 5, NEW_YEAR + 9), after=3),
+        "N09",
+        21,
+        4,
+    ),
+    "N16 in seconds, which were not ahead": (
+        0,
+        one_connection(*range(NEW_YEAR, NEW_YEAR + 21), *range(NEW_YEAR - 5, NEW_YEAR - 1), after=1),
+        "N16",
+        21,
+        4,
     ),
     "N10 microseconds and a counter, started again": (
         0,
@@ -540,6 +582,60 @@ def test_a_trouble_of_one_program_is_one_finding():
         for nonce, port in draw.sample(burst, 3):
             traffic.send(nonce, port=port, after=0.03)
     assert [finding["scenario"] for finding in traffic.examine().findings] == ["N03"]
+
+
+def test_what_looks_like_a_step_of_the_clock_among_many_that_were_overtaken():
+    traffic = Traffic()
+    for number in range(0, 4000, 1000):
+        for after in (0, 9, 2):
+            traffic.send(MS + number + after, port=None)
+    for after in (4000, 3500, 3650, 4001):
+        traffic.send(MS + after, port=None, after=0.15)
+    [finding] = traffic.examine().findings
+    assert (finding["scenario"], finding["count"], finding["related"][0]) == ("N03", 6, "N16")
+    assert {row["scenario"] for row in traffic.examine().timelines[0]["requests"]} == {None, "N03"}
+
+
+def test_two_units_in_a_row_are_two_troubles():
+    traffic = Traffic()
+    for nonce, port in ((NS, 1), (NS + 10**7, 1), (MS, 2), (NS + 5 * 10**6, 3)):
+        traffic.send(nonce, port=port, after=0)
+    assert [finding["scenario"] for finding in traffic.examine().findings] == ["N06", "N03"]
+
+
+def test_a_repeat_that_came_first_stands_in_the_evidence():
+    traffic = Traffic()
+    traffic.send(MS, port=1)
+    traffic.send(MS, port=2, endpoint="OpenOrders")
+    for number in range(10, 700, 10):
+        for after, port in ((5, 1), (3, 2), (6, 3)):
+            traffic.send(MS + number + after, port=port)
+    [finding] = traffic.examine().findings
+    assert (finding["scenario"], finding["culprit"], finding["evidence"][:2]) == ("N03", 1, [1, 2])
+
+
+def test_a_program_that_fell_behind_itself_is_told_so_whatever_others_did():
+    traffic = Traffic()
+    for nonce, by in ((MS, "bot"), (MS + 50, "other"), (MS - 90_000, "bot"), (MS - 89_000, "bot")):
+        traffic.send(nonce, by, 1)
+    [finding] = traffic.examine().findings
+    assert (finding["scenario"], finding["evidence"]) == ("N16", [1, 3, 4])
+    assert (
+        f"Request 3 brought {MS - 90_000} (13 digits, milliseconds), 90 seconds below {MS} of request 1,"
+        in (finding["explanation"])
+    )
+
+
+def test_a_nonce_of_another_program_within_the_window():
+    traffic = Traffic(window=100)
+    traffic.send(MS, "a", 1)
+    traffic.send(MS + 9, "a", 1)
+    traffic.send(MS, "b", 2, endpoint="OpenOrders")
+    [finding] = traffic.examine().findings
+    assert finding["scenario"] == "N05"
+    assert finding["explanation"].endswith(
+        f"Request 3 brought nonce {MS} (13 digits, milliseconds), which request 1 had used."
+    )
 
 
 def test_a_step_of_the_clock_is_seen_beside_threads_that_overtake_each_other():
