@@ -75,6 +75,8 @@ class Clock:
         self._target: int | None = None
         self.on_pace: list[Callable[[], None]] = []
         """Called when time has begun to pass at another pace, and after a leap, for those whose timers depend on it."""
+        self.on_fired: list[Callable[[], None]] = []
+        """Called after each timer's callback: what it brought about is done."""
         # Called when the next timer may fall due earlier in real time than before; the server re-arms its alarm here.
         self.on_change: Callable[[], None] = lambda: None
 
@@ -179,6 +181,8 @@ class Clock:
             if self._scale == 0:
                 self._base = max(self._base, when)
             timer.callback()
+            for listener in self.on_fired:
+                listener()
 
     def seconds_to_next(self) -> float | None:
         """Machine seconds until the next timer; None when there is none, or the clock stands still."""

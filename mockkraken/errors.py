@@ -103,6 +103,32 @@ MARGIN_LEVEL_TOO_LOW = "EOrder:Margin level too low"
 MARGIN_POSITION_SIZE_EXCEEDED = "EOrder:Margin position size exceeded"
 UNKNOWN_POSITION = "EOrder:Unknown position"
 
+# WebSocket tokens (kraken/10 §3.4)
+INVALID_SESSION = "ESession:Invalid session"
+
+# What a WebSocket says of a message that it can't follow (kraken/50 §4, kraken/60 §2.2)
+MALFORMED_REQUEST = "Malformed request"
+METHODS_NOT_FOUND = "Method(s) not found"  # [guess] by the pattern of the next
+EVENTS_NOT_FOUND = "Event(s) not found"
+UNSUPPORTED_EVENT = "Unsupported event"
+MESSAGE_RATE_EXCEEDED = "Exceeded msg rate"
+SUBSCRIPTION_NAME_INVALID = "Subscription name invalid"
+ALREADY_SUBSCRIBED = "Already subscribed"
+SUBSCRIPTION_NOT_FOUND = "Subscription Not Found"
+DEPTH_NOT_SUPPORTED = "Subscription depth not supported"
+EVENT_TRIGGER_NOT_SUPPORTED = "Subscription event_trigger not supported"  # [guess] by the pattern of the last
+DEPTH_NOT_AN_INTEGER = "Subscription book depth must be an integer"
+INTERVAL_NOT_SUPPORTED = "Subscription ohlc interval not supported"
+INTERVAL_NOT_AN_INTEGER = "Subscription ohlc interval must be an integer"
+INTERVAL_REQUIRED = "Subscription ohlc requires interval"
+SUBSCRIPTION_NOT_AN_OBJECT = "Subscription field must be an object"
+SUBSCRIPTION_FIELD_UNSUPPORTED = "Subscription object unsupported field"
+PAIR_NOT_AN_ARRAY = "Pair field must be an array"
+PAIR_UNSUPPORTED = "Pair field unsupported for this subscription type"
+PAIRS_NOT_FOUND = "Pair(s) not found"
+PRIVATE_ELSEWHERE = "Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com"
+PUBLIC_ELSEWHERE = "Public market data subscriptions are unavailable on this endpoint. Try ws.kraken.com"
+
 # The service (§5.4)
 UNAVAILABLE = "EService:Unavailable"
 DEADLINE_ELAPSED = "EService:Deadline elapsed"
@@ -116,6 +142,31 @@ def invalid_arguments(detail: str) -> str:
 def too_many_price_decimals(pair: str, decimals: int) -> str:
     """The text for a price finer than the pair's decimals; `pair` in the slash form (kraken/30 §5.2)."""
     return f"{INVALID_PRICE}:{pair} price can only be specified up to {decimals} decimals."
+
+
+def not_found(field: str) -> str:
+    """`Token(s) not found`: a WebSocket message lacks a field."""
+    return f"{field[:1].upper()}{field[1:]}(s) not found"
+
+
+def must_be(field: str, kind: str) -> str:
+    """`Limit_price field must be a number_float`: a field of a WebSocket message is of another JSON type."""
+    return f"{field[:1].upper()}{field[1:]} field must be a {kind}"
+
+
+def unsupported_field(field: str, kind: str) -> str:
+    """`Unsupported field: 'price' for the given msg type: add order`: no WebSocket message of that kind has it."""
+    return f"Unsupported field: '{field}' for the given msg type: {kind}"
+
+
+def pair_not_supported(name: str) -> str:
+    """`Currency pair not supported FOO/USD`: no pair is called that on this WebSocket."""
+    return f"Currency pair not supported {name}"
+
+
+def pair_malformed(name: str) -> str:
+    """`Currency pair not in ISO 4217-A3 format foobar`: that is no pair's name at all."""
+    return f"Currency pair not in ISO 4217-A3 format {name}"
 
 
 def throttled(until: int) -> str:

@@ -60,6 +60,10 @@ class Ids:
         text = (self._draw("B") + self._draw("")).replace("-", "")
         return f"{text[:7]}-{text[7:13]}-{text[13:19]}"
 
+    def number(self, bits: int) -> int:
+        """A number of at most so many bits, such as a connection's id; never 0."""
+        return self._bits(bits) or 1
+
     def token(self) -> str:
         """A WebSocket token: 32 bytes as 43 characters of unpadded base64."""
         return base64.b64encode(self._bits(256).to_bytes(32, "big")).decode().rstrip("=")

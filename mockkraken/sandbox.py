@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,6 +25,9 @@ from mockkraken.rest.app import RestApp
 from mockkraken.rest.endpoint import Venue
 from mockkraken.rest.rendered import Rendered
 from mockkraken.settings import Settings
+
+if TYPE_CHECKING:
+    from mockkraken.ws.app import WsApp
 
 # The rows that give an account its first balances are that much older than the sandbox.
 BEFORE_START = DAY
@@ -55,10 +59,40 @@ class Sandbox:
         self.on_reset: list[Callable[[], None]] = []
         self._build(self._settings.seed, start)
         self.rest = RestApp(self.venue)
+        self._ws: WsApp | None = None
+
+    @property
+    def ws(self) -> WsApp:
+        """Its WebSocket API; made when the first client comes: a bot that only polls does not pay for it."""
+        if self._ws is None:
+            from mockkraken.ws.app import WsApp
+            from mockkraken.ws.feeds import Feeds
+            from mockkraken.ws.venue import Venue as WsVenue
+
+            self._ws = WsApp(
+                WsVenue(
+                    clock=self.clock,
+                    settings=self.settings,
+                    catalog=self.catalog,
+                    exchange=self.exchange,
+                    tokens=self.tokens,
+                    journal=self.journal,
+                    feeds=Feeds(self.exchange, self.clock),
+                    ids=Ids(generator(self.settings.seed, "connections")),
+                )
+            )
+        return self._ws
+
+    def connections(self) -> list[dict[str, object]]:
+        """The sockets that are open, with what they have subscribed to."""
+        return [] if self._ws is None else self._ws.connections()
 
     def reset(self, *, seed: int | None = None, start: int | None = None) -> None:
         """Back to the start state of everything; with another seed or start time (ns) if given."""
         self.faults.end()
+        if self._ws is not None:
+            self._ws.close()
+            self._ws = None
         self._build(self._settings.seed if seed is None else seed, self._start if start is None else start)
         self.rest.venue = self.venue
         for listener in self.on_reset:

@@ -34,20 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import ASGIApp
-    from uvicorn.server import ServerState
 
     from mockkraken.control.diagnosis import Report
-    from mockkraken.faults.faults import Faults
     from mockkraken.rest.call import Receive, Scope, Send
 
 DEFAULT_KEY = "full"
 
 _TOKEN = re.compile(r"[!-~]+")
-_OFFER = re.compile(rb"\r\nUpgrade:[ \t]*h2c[^\r\n]*", re.IGNORECASE)
-_REQUEST_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/1\.1\r\n")
 
 _KEEP_ALIVE = 75  # seconds, as nginx: a bot that polls each ten seconds must not meet a connection just closed
-_GRACE = 0.02  # seconds that stop gives to what is being answered
 _LONGEST_ALARM = 86_400.0  # seconds; no event loop need look further ahead
 
 _log = logging.getLogger("mockkraken")
@@ -63,12 +58,15 @@ class App:
     """
 
     def __init__(self, sandbox: Sandbox, control: Control, token: str | None = None) -> None:
+        self._sandbox = sandbox
         self._rest = sandbox.rest
         self._control = control
         self._token = token
         self._mock: ASGIApp | None = None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "websocket":
+            return self._sandbox.ws(scope, receive, send)
         path: str = scope["path"]
         if path.startswith("/mock") and path[5:6] in ("", "/"):
             return self._mock_app()(scope, receive, send)
@@ -215,12 +213,12 @@ class MockKraken:
 
     @property
     def ws_url(self) -> str:
-        """Where the public WebSocket v2 belongs; it is not simulated yet, and answers HTTP 404."""
+        """Where it serves the public WebSocket v2; v1 is one `/v2` less."""
         return f"ws://{self._address_of_server()}/ws/v2"
 
     @property
     def ws_auth_url(self) -> str:
-        """Where the private WebSocket v2 belongs; it is not simulated yet, and answers HTTP 404."""
+        """Where it serves the private WebSocket v2; v1 is one `/v2` less."""
         return f"ws://{self._address_of_server()}/ws-auth/v2"
 
     def environment(self) -> dict[str, str]:
@@ -295,6 +293,13 @@ class MockKraken:
 
         found = self._perform(doctor, {} if key is None else {"key": key})
         return Report(found["findings"], found["timelines"])
+
+    def connections(self) -> list[dict[str, Any]]:
+        """The sockets that are open: who connected where, and what each has subscribed to."""
+        from mockkraken.control.documents import connections
+
+        found: list[dict[str, Any]] = self._perform(connections)["connections"]
+        return found
 
     def signature(
         self, path: str, body: str, api_key: str | None = None, *, content_type: str | None = None
@@ -405,10 +410,15 @@ class MockKraken:
         from uvicorn.config import Config
         from uvicorn.server import ServerState
 
+        from mockkraken import protocols
+
         config = Config(
             self._app,
             interface="asgi3",
-            ws="none",
+            ws="none",  # protocols.py brings its own when the first client asks for it
+            ws_max_size=protocols.MESSAGE_MAX,
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             log_level=None,
@@ -421,7 +431,7 @@ class MockKraken:
         state = ServerState()
         loop = asyncio.get_running_loop()
 
-        protocol: Any = _tuned(config.http_protocol_class)
+        protocol: Any = protocols.http(config.http_protocol_class)
 
         def connection() -> asyncio.Protocol:
             made: asyncio.Protocol = protocol(config=config, server_state=state, app_state={}, _loop=loop)
@@ -437,70 +447,8 @@ class MockKraken:
         finally:
             alarm.off()
             server.close()
-            await _close_connections(state, self._sandbox.faults)
+            await protocols.close_connections(state, self._sandbox.faults)
             await server.wait_closed()
-
-
-def _tuned(protocol: Any) -> Any:
-    """The protocol, with what uvicorn's lacks.
-
-    It is deaf to offers of HTTP/2 over clear text, which the JDK's client makes with each request: uvicorn ignores the
-    offer, but loses the body of the request that makes it. Applications find the `transport` in their scope's state, so
-    that a fault can cut the connection. And where a client has sent on without waiting for an answer, all its requests
-    learn that it is gone: uvicorn tells the last one only, and would go on with an answer for those before it.
-    """
-
-    class Tuned(protocol):  # type: ignore[misc]  # which of uvicorn's two it is depends on what is installed
-        def connection_made(self, transport: asyncio.Transport) -> None:
-            super().connection_made(transport)
-            self.app_state["transport"] = transport
-            self._earlier: list[Any] = []
-
-        def connection_lost(self, error: Exception | None) -> None:
-            super().connection_lost(error)
-            self.app_state.clear()
-            for request in self._earlier:
-                request.disconnected = True
-                request.message_event.set()
-
-        def on_headers_complete(self) -> None:
-            before = self.cycle
-            super().on_headers_complete()
-            if self.pipeline:
-                self._earlier = [*(request for request in self._earlier if not request.response_complete), before]
-
-        def data_received(self, data: bytes) -> None:
-            if _OFFER.search(data) and _REQUEST_LINE.match(data):
-                head, end, body = data.partition(b"\r\n\r\n")
-                data = _OFFER.sub(b"", head) + end + body
-            super().data_received(data)
-
-        def _unsupported_upgrade_warning(self) -> None:
-            """Nothing: uvicorn's advice to install a WebSocket library would not help; the journal has the reason."""
-
-    return Tuned
-
-
-async def _close_connections(state: ServerState, faults: Faults) -> None:
-    """Close idle connections at once and busy ones when their answer is out; soon cut what is left.
-
-    What a fault holds is dropped.
-
-    uvicorn's own shutdown does the same with two sleeps of 100 ms.
-    """
-    import asyncio
-
-    for connection in list(state.connections):
-        connection.shutdown()
-    loop = asyncio.get_running_loop()
-    for cut in (False, True):
-        if cut:
-            for connection in list(state.connections):
-                connection.transport.abort()
-        until = loop.time() + _GRACE
-        while (state.connections or state.tasks) and loop.time() < until:
-            faults.drop()
-            await asyncio.sleep(0.001)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -178,6 +178,14 @@ class Settings(msgspec.Struct, kw_only=True):
         bool,
         _about("whether orders that wait for their trigger hold funds", "observed", "kraken/30 §5.4"),
     ] = False
+    ws_reply_order: Annotated[
+        Literal["first", "last"],
+        _about(
+            "whether a WebSocket request is answered before or after the messages that it brings about",
+            "assumed",
+            "kraken/50 §6.3",
+        ),
+    ] = "first"
     market_price_protection: Annotated[
         str,
         msgspec.Meta(pattern=r"\A(?:off|[0-9]{1,4}(?:\.[0-9]{1,4})?)\Z", extra={"takes": "percent, or `off`"}),

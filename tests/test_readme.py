@@ -25,10 +25,16 @@ from mockkraken.rest import account, coverage, positions, public, trading
 from mockkraken.rest.endpoint import Private
 from mockkraken.rest.routes import ENDPOINTS
 from mockkraken.settings import Settings
+from mockkraken.ws.v1 import market as v1_market
+from mockkraken.ws.v1 import trading as v1_trading
+from mockkraken.ws.v1 import user as v1_user
+from mockkraken.ws.v2 import market as v2_market
+from mockkraken.ws.v2 import trading as v2_trading
+from mockkraken.ws.v2 import user as v2_user
 
 FILE = Path(__file__).parent.parent / "README.md"
 README = FILE.read_text()
-SERVED = "http://127.0.0.1:8123"
+SERVED = "127.0.0.1:8123"
 
 
 # Snippets
@@ -62,7 +68,7 @@ def matches(output: str, expected: str) -> bool:
 @pytest.mark.parametrize("snippet", snippets("python"))
 def test_a_program_runs_as_pasted(snippet: Block, capsys: pytest.CaptureFixture[str]) -> None:
     with MockKraken() as kraken:
-        pasted = snippet.code.replace(SERVED, kraken.url)
+        pasted = snippet.code.replace(SERVED, kraken.url.removeprefix("http://"))
         exec(compile(pasted, "README.md", "exec"), {})
         assert kraken.journal.refusals() == []
         assert bool(kraken.journal.records()) == (kraken.url in pasted)
@@ -91,7 +97,7 @@ def test_tests_run_as_pasted(snippet: Block, pytester: pytest.Pytester) -> None:
 def test_a_command_works_as_pasted(snippet: Block, tmp_path: Path) -> None:
     (tmp_path / "bot.py").write_text("import os; print(os.environ['KRAKEN_REST_URL'], os.environ['KRAKEN_API_KEY'])")
     with MockKraken() as kraken:
-        for line in snippet.code.replace(SERVED, kraken.url).splitlines():
+        for line in snippet.code.replace(SERVED, kraken.url.removeprefix("http://")).splitlines():
             words = shlex.split(line)
             if words[0] == "python3":
                 assert words[:6] == ["python3", "-m", "venv", ".venv", "&&", ".venv/bin/pip"]  # CI runs these
@@ -118,6 +124,12 @@ def test_a_command_works_as_pasted(snippet: Block, tmp_path: Path) -> None:
 # Tables
 
 
+WEBSOCKETS = {
+    "v2": ((*v2_market.CHANNELS, *v2_user.CHANNELS), v2_trading.METHODS),
+    "v1": ((*v1_market.CHANNELS, *v1_user.CHANNELS), v1_trading.METHODS),
+}
+
+
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     columns = list(head)
     body = [f"| {' | '.join(row)} |" for row in rows]
@@ -138,8 +150,17 @@ def coverage_table() -> str:
 
 def gaps_table() -> str:
     rows = [(family, ", ".join(names)) for family, names in coverage.NOT_SIMULATED.items()]
-    beyond = [("WebSocket", "v1 and v2, all channels and methods"), ("Futures", "all")]
-    return table(("", "Not simulated yet"), [*rows, *beyond])
+    return table(("", "Not simulated yet"), [*rows, ("Futures", "all")])
+
+
+def channels_table() -> str:
+    rows = []
+    for version, (channels, methods) in WEBSOCKETS.items():
+        for channel in channels:
+            needs = channel.needs.text if channel.needs.codes else "–" if channel.kind == "public" else "a token"
+            rows.append((version, "channel", f"`{channel.name}`", channel.summary, needs))
+        rows += [(version, "method", f"`{method.name}`", method.summary, method.needs.text) for method in methods]
+    return table(("", "", "Name", "", "The token's key needs"), rows)
 
 
 def dialects_table() -> str:
@@ -193,6 +214,7 @@ def options_table() -> str:
 
 TABLES = {
     "coverage": coverage_table,
+    "channels": channels_table,
     "gaps": gaps_table,
     "dialects": dialects_table,
     "settings": settings_table,

@@ -134,13 +134,17 @@ class Counters(msgspec.Struct):
 
 
 class MarketChange(msgspec.Struct):
-    """`POST /mock/market/PAIR`: one of price, gap, trade and book, or none; and how its makers behave."""
+    """`POST /mock/market/PAIR`: one of price, gap, trade and book, or none; and how its makers behave.
+
+    `file` is the tape that `replay` plays.
+    """
 
     price: Any = UNSET
     gap: str | UnsetType = UNSET
     trade: dict[str, Any] | UnsetType = UNSET
     book: dict[str, Any] | UnsetType = UNSET
     model: Model | UnsetType = UNSET
+    file: str | UnsetType = UNSET
     pause: bool | UnsetType = UNSET
 
 

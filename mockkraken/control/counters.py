@@ -12,8 +12,8 @@ from mockkraken.control.errors import invalid, unknown
 from mockkraken.control.values import units
 from mockkraken.counters import PLACES, POINT, Counter, Limit, shown
 from mockkraken.exchange.accounts import TRADING_LIMITS
+from mockkraken.exchange.batches import BATCH_MAX
 from mockkraken.gate import ratelimits
-from mockkraken.rest.actions import BATCH_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

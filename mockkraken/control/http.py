@@ -91,6 +91,7 @@ CALLS: dict[str, dict[str, Call]] = {
         "POST": Call(faults.add_fault, "body"),
         "DELETE": Call(faults.clear_faults),
     },
+    "/mock/connections": {"GET": Call(documents.connections)},
     "/mock/openapi.json": {"GET": Call(documents.openapi)},
     "/mock/signature": {"POST": Call(signing.signature, "body")},
     "/mock/doctor": {"GET": Call(diagnosis.doctor, "query")},

@@ -5,6 +5,7 @@ The rest stands in client.py.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ class PairHandle:
     def state(self) -> dict[str, Any]:
         """The makers' `model`, whether they are `paused`, and the prices `bid`, `ask`, `last` and `index`.
 
-        `index` is None as long as it follows the last price.
+        `index` is None as long as it follows the last price. A replay also has `replay`: its `file`, and how many of
+        its `rows` were `played`.
         """
         state: dict[str, Any] = self._perform(markets.market, self.name)
         return state
@@ -38,7 +40,8 @@ class PairHandle:
         """Move the makers to a price; client orders between there and here are traded with.
 
         Raises:
-            ControlError: no price of this pair; or nobody moves this market, since it is static or halted (409).
+            ControlError: no price of this pair; or nobody moves this market, since it is static, a replay or halted
+                (409).
         """
         return self._change(price=price)
 
@@ -97,9 +100,20 @@ class PairHandle:
         rules: dict[str, Any] = self._perform(pairs.change_rules, self.name, changes)
         return rules
 
+    def replay(self, file: str | os.PathLike[str]) -> dict[str, Any]:
+        """Play a recorded tape from now on, in place of all quotes: each row happens at its time after the first.
+
+        Args:
+            file: its path on the server's machine, or the name of the shipped one, `sample_tape.csv`.
+
+        Raises:
+            ControlError: there is no such file, or it is no tape of this pair; the message names the line.
+        """
+        return self._change(model="replay", file=os.fspath(file))
+
     @property
     def model(self) -> str:
-        """`calm`, `walk` or `static`; set it to have the makers behave so."""
+        """`calm`, `walk`, `static` or `replay`; set it to have the makers behave so, `replay` by the method above."""
         model: str = self.state()["model"]
         return model
 

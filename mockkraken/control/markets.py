@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mockkraken.control.operations import Control
     from mockkraken.exchange import Market, Order
     from mockkraken.exchange.orders import Side
+    from mockkraken.market.recording import Recording
 
 LEVELS_MAX = 10_000  # of a book that is given
 _GAP = re.compile(r"([+-]?)([0-9]{1,6}(?:\.[0-9]{1,6})?)%", re.ASCII)
@@ -46,6 +47,12 @@ def change_market(control: Control, name: str, body: object) -> dict[str, Any]:
         raise invalid("trade", "a trade stands alone: change the model or pause in a call of its own")
     if given.model == "static" and actions and actions[0] in ("price", "gap"):
         raise invalid("model", f"a static market has nobody who moves it: no {actions[0]} with that model")
+    if given.model == "replay" and actions:
+        raise invalid("model", f"a replay goes where its tape goes: no {actions[0]} with that model")
+    if given.model == "replay" and given.file is UNSET:
+        raise invalid("file", "file is missing: a replay plays a tape, yours by its path or sample_tape.csv")
+    if given.model != "replay" and given.file is not UNSET:
+        raise invalid("file", 'a file is for the model "replay"')
     if not actions and given.model is UNSET and given.pause is UNSET:
         raise invalid(None, "give one of price, gap, trade, book, model and pause")
 
@@ -53,6 +60,7 @@ def change_market(control: Control, name: str, body: object) -> dict[str, Any]:
     price = None if given.price is UNSET else _price("price", given.price, pair)
     gap = None if given.gap is UNSET else _gap(given.gap)
     trade = None if given.trade is UNSET else _trade(given.trade, pair)
+    recording = None if given.file is UNSET else _recording(given.file, pair)
     if actions:
         _check_trading(control, pair, actions[0])
 
@@ -60,7 +68,9 @@ def change_market(control: Control, name: str, body: object) -> dict[str, Any]:
     if gap is not None:
         price = _after(gap, found)
     answer: dict[str, Any] = {}
-    if given.model is not UNSET:
+    if recording is not None:
+        makers.replay(found, recording)
+    elif given.model is not UNSET and given.model != "replay":
         makers.set_model(found, given.model)
     if levels is not None:
         makers.set_book(found, levels)
@@ -140,7 +150,7 @@ def _row(control: Control, found: Market) -> dict[str, Any]:
         found.index,
     )
     bid, ask, last, index = (None if price is None else pair.price_text(price) for price in prices)
-    return {
+    row: dict[str, Any] = {
         "pair": pair.altname,
         "model": makers.model(found),
         "paused": makers.paused(found),
@@ -149,6 +159,11 @@ def _row(control: Control, found: Market) -> dict[str, Any]:
         "last": last,
         "index": index,
     }
+    replay = makers.replaying(found)
+    if replay is not None:
+        tape = replay.recording
+        row["replay"] = {"file": tape.name, "rows": len(tape.rows), "played": replay.played}
+    return row
 
 
 def _order(control: Control, txid: str) -> Order:
@@ -219,6 +234,16 @@ def _trade(body: object, pair: Pair) -> tuple[Side, int, int | None]:
     given = read(bodies.Trade, body)
     limit = None if given.price is UNSET else _price("price", given.price, pair)
     return given.side, _volume("volume", given.volume, pair), limit
+
+
+def _recording(file: str, pair: Pair) -> Recording:
+    # What reads tapes is imported when one is wanted: most servers play none.
+    from mockkraken.market import recording
+
+    try:
+        return recording.load(file, pair)
+    except recording.RecordingError as error:
+        raise invalid("file", str(error)) from error
 
 
 def _levels(body: object, pair: Pair) -> list[tuple[Side, Quote]]:

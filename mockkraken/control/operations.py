@@ -59,7 +59,10 @@ class Control:
             ControlError: it can't be done; nothing was changed.
         """
         self.sandbox.clock.run_due()
-        return operation(self, *given)
+        try:
+            return operation(self, *given)
+        finally:
+            self.sandbox.exchange.announce()
 
     # The sandbox as a whole
 

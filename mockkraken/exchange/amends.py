@@ -50,6 +50,17 @@ class EditRequest(msgspec.Struct, kw_only=True):
     validate: bool = False
 
 
+class Switches(NamedTuple):
+    """What an edit over WebSocket v2 may change besides (kraken/50 §7.3); None leaves what the old order has."""
+
+    trigger: str | None = None
+    reduce_only: bool | None = None
+    fee_in_base: bool | None = None
+
+
+UNSWITCHED = Switches()
+
+
 class Edited(NamedTuple):
     """The order that was replaced, and the one that came for it; that has no txid if it was only validated."""
 
@@ -60,8 +71,10 @@ class Edited(NamedTuple):
 # Amend
 
 
-def read_amend(request: AmendRequest, order: Order, settings: Settings, now: int) -> Order:
-    """What the order would be: a copy with the new terms.
+def read_amend(
+    request: AmendRequest, order: Order, settings: Settings, now: int, soonest: int = intake.DEADLINE_MIN
+) -> Order:
+    """What the order would be: a copy with the new terms. `soonest`: how near the amend's deadline may lie, ns.
 
     Raises:
         KrakenError: nothing would change, the order has no such term, or it would break a rule of entry.
@@ -89,7 +102,7 @@ def read_amend(request: AmendRequest, order: Order, settings: Settings, now: int
     if changed.vol > order.vol_exec or not order.vol_exec:
         intake.check_minimums(changed, settings)
     if request.deadline:
-        intake.check_deadline(request.deadline, now)
+        intake.check_deadline(request.deadline, now, soonest)
     return changed
 
 
@@ -153,9 +166,12 @@ def apply(engine: Engine, order: Order, changed: Order, *, post: bool, now: int)
     changed.post = order.post or post
     if order.vol_exec and changed.vol <= order.vol_exec:
         engine.note_terms(order, order.opentm, "original")
-        engine.withdraw(order, now, orders.USER_REQUESTED)
+        engine.unbook(order, now)  # What has traded and is open rests there.
         order.vol = order.vol_exec
-        return engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=changed.post).id
+        amend = engine.note_terms(order, now, "user", orders.USER_REQUESTED, post=changed.post)
+        engine.tell(order, "amended")
+        engine.withdraw(order, now, orders.USER_REQUESTED)
+        return amend.id
     if order.place == "book":
         return _apply_in_book(engine, order, changed, now)
     if order.place == "triggers":
@@ -224,7 +240,7 @@ def _take_over(order: Order, changed: Order) -> None:
 # Edit
 
 
-def replacement(old: Order, pair: Pair, request: EditRequest) -> OrderRequest:
+def replacement(old: Order, pair: Pair, request: EditRequest, switches: Switches = UNSWITCHED) -> OrderRequest:
     """The request for the order that comes instead of `old`: what was not sent stays, but `post` and the userref.
 
     Raises:
@@ -240,7 +256,8 @@ def replacement(old: Order, pair: Pair, request: EditRequest) -> OrderRequest:
     if not display and old.display is not None:
         display = decimals.fmt(min(old.display, intake.read_volume(volume, pair)), pair.lot_decimals)
     sent = [flag for flag in (request.oflags or "").split(",") if flag.strip() not in ("", *_INHERITED)]
-    inherited = (("fcib", old.fee_in_base), ("nompp", old.nompp), ("viqc", old.budget is not None))
+    in_base = old.fee_in_base if switches.fee_in_base is None else switches.fee_in_base
+    inherited = (("fcib", in_base), ("nompp", old.nompp), ("viqc", old.budget is not None))
     flags = [flag for flag, on in inherited if on]
     return OrderRequest(
         ordertype=old.ordertype,
@@ -249,9 +266,9 @@ def replacement(old: Order, pair: Pair, request: EditRequest) -> OrderRequest:
         price=request.price or _price_of(old, pair),
         price2=request.price2 or (stop.limit.text(pair) if stop and stop.limit else None),
         displayvol=display,
-        trigger=stop.signal if stop else None,
+        trigger=switches.trigger or (stop.signal if stop else None),
         leverage=str(old.leverage) if old.leverage else None,
-        reduce_only=old.reduce_only,
+        reduce_only=old.reduce_only if switches.reduce_only is None else switches.reduce_only,
         stptype=old.stptype,
         oflags=",".join([*flags, *sent]) or None,
         userref=request.userref,

@@ -87,11 +87,12 @@ class Book:
                     self.best_bid = level
             elif self.best_ask is None or price < self.best_ask.price:
                 self.best_ask = level
-        self._queue(order, level, order.vol - order.vol_exec)
+        self._queue(order, level, order.vol - order.vol_exec, now)
         level.changed = now
 
-    def _queue(self, order: Order, level: Level, volume: int) -> None:
+    def _queue(self, order: Order, level: Level, volume: int, now: int) -> None:
         self._queued = order.queued = self._queued + 1
+        order.rested = now
         level.orders[order.queued] = order
         if order.display is not None:
             volume = order.shown = min(volume, order.display)
@@ -114,7 +115,7 @@ class Book:
             order.shown -= volume
             if not order.shown:
                 del level.orders[order.queued]
-                self._queue(order, level, left)
+                self._queue(order, level, left, now)
 
     def withdraw(self, order: Order, now: int) -> None:
         """Take a resting order out."""
@@ -125,6 +126,7 @@ class Book:
     def adjust(self, order: Order, shown_before: int, now: int) -> None:
         """Show what a resting order offers now instead of `shown_before`; it keeps its place in the queue."""
         level: Level = (self.bids if order.side == "buy" else self.asks)[order.limit]
+        order.rested = now
         self._change(level, order.offered - shown_before, now)
 
     def _leave(self, order: Order, level: Level) -> None:

@@ -268,6 +268,7 @@ class Engine:
         price = maker.price
         cost = pair.cost(price, volume)
 
+        queued = maker.queued
         market.book.fill(maker, volume, now)
         for order, rate in ((taker, taker.rate), (maker, maker_rate)):
             order.vol_exec += volume
@@ -294,6 +295,8 @@ class Engine:
         self._touched[pair.id] = market
         if not maker.remaining:
             self.end(maker, now, "closed", None)
+        elif maker.queued != queued and maker.account.client:
+            self.tell(maker, "iceberg_refill")
         for trade in (taken, made):
             if trade is not None and (trade.order.leverage or trade.order.close):
                 self._follow_up(trade, now)
@@ -349,6 +352,8 @@ class Engine:
     def end(self, order: Order, now: int, status: orders.Status, reason: str | None) -> None:
         """The order leaves the account's open orders for good. It must have left where it waited."""
         account = order.account
+        if order.liquidation:
+            reason = orders.LIQUIDATION
         order.status, order.closetm, order.reason, order.place = status, now, reason, ""
         self.hold(order)
         if order.timer is not None:
@@ -477,7 +482,6 @@ class Engine:
         order = liquidation_order(position)
         self.accept(order, now)
         self.execute(order, self.checks.examine(order), now)
-        order.reason = orders.LIQUIDATION
         return position.remaining < before
 
     # The end of a command

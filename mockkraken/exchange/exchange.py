@@ -15,6 +15,7 @@ from mockkraken import clock, decimals, errors
 from mockkraken.errors import KrakenError
 from mockkraken.exchange import amends, intake, orders, service, trading_limits
 from mockkraken.exchange.accounts import Account
+from mockkraken.exchange.amends import UNSWITCHED
 from mockkraken.exchange.checks import Checks, to_close
 from mockkraken.exchange.engine import Engine
 from mockkraken.exchange.events import Events
@@ -29,12 +30,13 @@ from mockkraken.ids import ORDER_ID
 if TYPE_CHECKING:
     from mockkraken.catalog import Asset, Catalog, Pair
     from mockkraken.clock import Clock
-    from mockkraken.exchange.amends import AmendRequest, Edited, EditRequest
+    from mockkraken.exchange.amends import AmendRequest, Edited, EditRequest, Switches
     from mockkraken.exchange.intake import OrderRequest
     from mockkraken.exchange.service import SystemStatus
     from mockkraken.ids import Ids
     from mockkraken.settings import Settings
 
+TIMEOUT_MAX = 86_400  # [doc] seconds of the dead man's switch, kraken/30 §6.4
 CANCELS_MAX = 50  # [doc] ids of CancelOrderBatch, kraken/30 §6.2; [guess] of a comma list of CancelOrder
 
 
@@ -71,6 +73,12 @@ class Exchange:
         checks = Checks(clock, settings, catalog, self.valuation)
         self._engine = Engine(clock, settings, checks, ids, self._seq, self.events, self._settlement)
         self._overdue: list[Account] = []
+        clock.on_fired.append(self.announce)
+
+    def announce(self) -> None:
+        """Say that a whole request, control operation or timer is over: whoever asked for it calls this at its end."""
+        for listener in self.events.done:
+            listener()
 
     # Accounts
 
@@ -211,6 +219,9 @@ class Exchange:
             overdue, self._overdue = self._overdue, []
             for account in overdue:
                 self.cancel(account.open.values(), orders.AFTER_TIMEOUT)
+        if status != was:
+            for listener in self.events.status:
+                listener()
         self._resume(self.markets.values())
 
     def pair_changed(self, pair: Pair) -> None:
@@ -219,6 +230,8 @@ class Exchange:
         if market is not None:
             market.pair = pair
             self._resume((market,))
+        for listener in self.events.pair:
+            listener(pair)
 
     def _resume(self, markets: Iterable[Market]) -> None:
         """Let stops and scheduled orders come in that waited for trading to go on."""
@@ -237,15 +250,24 @@ class Exchange:
 
     # Orders
 
-    def prepare(self, account: Account, pair: Pair, request: OrderRequest) -> Order:
+    def prepare(
+        self, account: Account, pair: Pair, request: OrderRequest, *, soonest: int = intake.DEADLINE_MIN
+    ) -> Order:
         """Check a request's arguments and make the order that `submit` takes; nothing is stored.
 
         This is what `validate=true` runs: funds and the book's depth are not looked at (kraken/30 §2.7).
 
+        Args:
+            account: whose order it would be.
+            pair: what is to be traded.
+            request: as its sender wrote it.
+            soonest: how near its deadline may lie, ns: less over WebSocket than over REST.
+
         Raises:
             KrakenError: as intake.read_order.
         """
-        return intake.read_order(request, account, self.market(pair), self._settings, self.status, self._clock.now())
+        market, now = self.market(pair), self._clock.now()
+        return intake.read_order(request, account, market, self._settings, self.status, now, soonest=soonest)
 
     def submit(self, order: Order) -> Order:
         """Accept a prepared order, match it, and rest or cancel what is left of it.
@@ -298,8 +320,8 @@ class Exchange:
         else:
             engine.settle_position(order, now)
 
-    def amend_order(self, account: Account, request: AmendRequest) -> str:
-        """Change an open order in place; the id of the change (kraken/30 §4.1).
+    def amend_order(self, account: Account, request: AmendRequest, *, soonest: int = intake.DEADLINE_MIN) -> str:
+        """Change an open order in place; the id of the change (kraken/30 §4.1). `soonest` as of `prepare`.
 
         Raises:
             KrakenError: there is no such order, or it can't be changed like that. It stays as it was.
@@ -308,7 +330,7 @@ class Exchange:
         order = self._to_amend(account, request.txid, request.cl_ord_id)
         post = order.post or request.post_only
         service.check_change(self.status, order.market.pair, post, reduce_only=order.reduce_only)
-        terms = amends.read_amend(request, order, self._settings, now)
+        terms = amends.read_amend(request, order, self._settings, now, soonest)
         service.check_account(account, order_action=True)
         since = trading_limits.touched(order)
         # To want no more than is executed is to cancel the rest [doc, kraken/30 §4.1].
@@ -338,8 +360,16 @@ class Exchange:
             return list(order.amends)
         return [orders.terms_of(order, orders.first_amend_id(order), order.opentm, "original", None)]
 
-    def edit_order(self, account: Account, pair: Pair, request: EditRequest) -> Edited:
-        """Replace an open order by a new one with other terms (kraken/30 §4.3).
+    def edit_order(
+        self,
+        account: Account,
+        pair: Pair,
+        request: EditRequest,
+        switches: Switches = UNSWITCHED,
+        *,
+        soonest: int = intake.DEADLINE_MIN,
+    ) -> Edited:
+        """Replace an open order by a new one with other terms (kraken/30 §4.3). `soonest` as of `prepare`.
 
         Raises:
             KrakenError: there is no such order, or no such new one. The old one stays as it was.
@@ -355,7 +385,7 @@ class Exchange:
         if len(found) > 1:
             raise KrakenError(errors.INVALID_ARGUMENTS, f"{len(found)} open orders have that userref")
         old = found[0]
-        new = self.prepare(account, pair, amends.replacement(old, pair, request))
+        new = self.prepare(account, pair, amends.replacement(old, pair, request, switches), soonest=soonest)
         amends.inherit(old, new)
         if not request.validate:
             service.check_account(account, order_action=True)
@@ -397,11 +427,12 @@ class Exchange:
             return self._cancel_for_owner([order])
         found: dict[str, Order] = {}
         if cl_ord_id is not None:
-            if order := account.open_by_cl_ord_id.get(intake.cl_ord_key(cl_ord_id)):
+            try:
+                order = self._with_cl_ord_id(account, cl_ord_id)
                 found[order.txid] = order
-            elif txid is None:
-                reason = f"no open order has the cl_ord_id {cl_ord_id[:40]!r}"
-                raise KrakenError(self._settings.by_dialect("gone_order_error"), reason, check="order")
+            except KrakenError:
+                if txid is None:
+                    raise
         refused: KrakenError | None = None
         named = txid.split(",", CANCELS_MAX) if txid is not None else []
         if len(named) > CANCELS_MAX:
@@ -414,6 +445,23 @@ class Exchange:
         if refused and not found:
             raise refused
         return self._cancel_for_owner(found.values())
+
+    def cancel_one(self, account: Account, *, txid: str | None = None, cl_ord_id: str | None = None) -> list[Order]:
+        """Cancel what one identifier names: an order, or every open one of a userref (kraken/50 §7.4); those.
+
+        Raises:
+            KrakenError: as `cancel_order`.
+        """
+        service.check_cancel(self.status, account)
+        found = self._named(account, txid) if txid is not None else [self._with_cl_ord_id(account, cl_ord_id or "")]
+        self._cancel_for_owner(found)
+        return found
+
+    def _with_cl_ord_id(self, account: Account, cl_ord_id: str) -> Order:
+        if order := account.open_by_cl_ord_id.get(intake.cl_ord_key(cl_ord_id)):
+            return order
+        reason = f"no open order has the cl_ord_id {cl_ord_id[:40]!r}"
+        raise KrakenError(self._settings.by_dialect("gone_order_error"), reason, check="order")
 
     def _named(self, account: Account, text: str) -> list[Order]:
         """The open orders that a txid or a userref names."""
@@ -467,8 +515,13 @@ class Exchange:
             When it will fire, ns; None: it won't.
 
         Raises:
-            KrakenError: the account may not trade.
+            KrakenError: that is no time to wait, or too long, or the account may not trade.
         """
+        if timeout < 0:
+            raise KrakenError(errors.INVALID_ARGUMENTS, f"timeout is {timeout}; it takes 0 to {TIMEOUT_MAX} seconds")
+        if timeout > TIMEOUT_MAX:
+            reason = f"timeout is {timeout}; it takes at most {TIMEOUT_MAX} seconds"
+            raise KrakenError(errors.TIMEOUT_ABOVE_MAX, reason)
         service.check_account(account, order_action=True)
         if account.dead_man is not None:
             account.dead_man.cancel()

@@ -39,7 +39,8 @@ from mockkraken.settings import Settings
 
 VOLUME_MAX = 10**15  # [guess] base units; above is "absurd", kraken/30 §5.2
 FREE_CL_ORD_ID_MAX = 18  # [doc] kraken/30 §2.6
-DEADLINE_MIN, DEADLINE_MAX = 2 * clock.SECOND, 60 * clock.SECOND  # [doc] kraken/30 §2.1
+DEADLINE_MIN, DEADLINE_MAX = 2 * clock.SECOND, 60 * clock.SECOND  # [doc] kraken/30 §2.1, over REST
+SOCKET_DEADLINE_MIN = clock.SECOND // 2  # [doc] kraken/30 §2.1, over both WebSockets
 EXPIRE_MIN, EXPIRE_MAX = 5 * clock.SECOND, 31 * clock.DAY  # [doc], the month's length is a [guess]
 START_MAX = EXPIRE_MAX  # [guess]
 DISPLAY_PARTS = 15  # [doc] kraken/30 §8.5: an iceberg shows at least that part of its volume
@@ -92,9 +93,18 @@ class OrderRequest(msgspec.Struct, kw_only=True):
 
 
 def read_order(
-    request: OrderRequest, account: Account, market: Market, settings: Settings, system: SystemStatus, now: int
+    request: OrderRequest,
+    account: Account,
+    market: Market,
+    settings: Settings,
+    system: SystemStatus,
+    now: int,
+    *,
+    soonest: int = DEADLINE_MIN,
 ) -> Order:
     """Turn a request into an order that the exchange has not accepted yet.
+
+    `soonest`: how near its deadline may lie, ns.
 
     Raises:
         KrakenError: the first rule of kraken/30 §5.2 that the request breaks.
@@ -140,7 +150,7 @@ def read_order(
     if order.vol or not order.leverage or (request.volume or "").strip("0."):
         check_minimums(order, settings)
     if request.deadline:
-        check_deadline(request.deadline, now)
+        check_deadline(request.deadline, now, soonest)
     return order
 
 
@@ -456,8 +466,8 @@ def _check_tick(pair: Pair, price: int) -> None:
         raise KrakenError(errors.TICK_SIZE_CHECK_FAILED, reason)
 
 
-def check_deadline(text: str, now: int) -> None:
-    """Whether there is time until an order's deadline (kraken/30 §2.1, §5.2).
+def check_deadline(text: str, now: int, soonest: int = DEADLINE_MIN) -> None:
+    """Whether there is time until an order's deadline, `soonest` ns at least (kraken/30 §2.1, §5.2).
 
     Raises:
         KrakenError: it has passed, lies outside the window, or is no time.
@@ -471,6 +481,6 @@ def check_deadline(text: str, now: int) -> None:
     if deadline <= now:
         reason = f"deadline {text} has passed: it is {clock.rfc3339(now)}"
         raise KrakenError(errors.DEADLINE_ELAPSED, reason, check="order")
-    if not now + DEADLINE_MIN <= deadline <= now + DEADLINE_MAX:
-        reason = f"deadline {text} is not 2 to 60 s ahead of {clock.rfc3339(now)}"
+    if not now + soonest <= deadline <= now + DEADLINE_MAX:
+        reason = f"deadline {text} is not {decimals.shortest(soonest, 9)} to 60 s ahead of {clock.rfc3339(now)}"
         raise KrakenError(invalid_arguments("deadline"), reason)

@@ -141,6 +141,8 @@ class Order(msgspec.Struct, eq=False, kw_only=True):
     place: Place = ""
     queued: int = 0
     """Its number in the queue of its price level: who came first is served first."""
+    rested: int = 0
+    """When it came to that place, an iceberg with its present slice, or was last amended there; no fill changes it."""
     shown: int = 0
     """What an iceberg shows now."""
     timer: Timer | None = None

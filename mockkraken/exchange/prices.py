@@ -56,16 +56,22 @@ class Written(NamedTuple):
         step = max(pair.tick, TEN_TO[pair.price_scale - pair.pair_decimals])
         return reference * factor // (RATE_ONE * step) * step
 
-    def text(self, pair: Pair) -> str:
-        """As orders show it: prices and distances with the pair's decimals, percentages with four (kraken/30 §2.2)."""
+    def text(self, pair: Pair, places: int | None = None) -> str:
+        """As orders show it: prices and distances with the pair's decimals, percentages with four (kraken/30 §2.2).
+
+        Args:
+            pair: whose price it is.
+            places: other decimals than the pair's.
+        """
         if self.percent:
             return f"{self.sign}{decimals.fmt(self.units, PERCENT_PLACES)}%"
-        return self.sign + price_text(self.units, pair)
+        return self.sign + price_text(self.units, pair, places)
 
 
-def price_text(units: int, pair: Pair) -> str:
-    """A price with the pair's decimals, as orders show it."""
-    return decimals.fmt(rescale(units, pair.price_scale, pair.pair_decimals), pair.pair_decimals)
+def price_text(units: int, pair: Pair, places: int | None = None) -> str:
+    """A price with the pair's decimals, as orders show it, or with `places`."""
+    places = pair.pair_decimals if places is None else places
+    return decimals.fmt(rescale(units, pair.price_scale, places), places)
 
 
 def read(text: str, pair: Pair, automatic: Sign, unreadable: str = errors.INVALID_PRICE_ARGUMENT) -> Written:

@@ -114,6 +114,7 @@ class Settlement:
         usd = self._valuation.value(match.cost, pair.quote, self._usd, fees.USD_DECIMALS, places_of=pair.cost_decimals)
         if usd:
             account.volume.add(match.time, usd)
+        self._tell(trade)
         return trade
 
     def _keep(self, trade: Trade) -> None:
@@ -127,8 +128,10 @@ class Settlement:
                 order.executions = [execution]
         execution.fills.append(trade)
         account.trades[trade.id] = trade
+
+    def _tell(self, trade: Trade) -> None:
         for listener in self._events.order:
-            listener(order, "trade", trade)
+            listener(trade.order, "trade", trade)
 
     def _book_spot(self, trade: Trade, base: int, quote: int, rate: int) -> list[LedgerEntry]:
         order, account = trade.order, trade.order.account
@@ -241,6 +244,7 @@ class Settlement:
             self.post(account, trade.time, trade.id, "settled", pair.base.id, base, 0),
             self.post(account, trade.time, trade.id, "settled", pair.quote.id, -quote, 0),
         ]
+        self._tell(trade)
 
     def roll_over(self, position: Position, now: int) -> None:
         """Charge a position's account for borrowing another four hours."""

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mockkraken import errors
 from mockkraken.clock import SECOND
+from mockkraken.errors import KrakenError
 from mockkraken.gate.keys import Key
 from mockkraken.ids import Ids
 
 if TYPE_CHECKING:
     import random
 
+STALE_TOKEN_ERROR = errors.INVALID_SESSION  # [obs] kraken/10 §3.4, ws_stale_token_error
 LIFETIME = 900
 """Seconds within which a token must be used first; the answer's `expires`."""
 
@@ -71,6 +74,26 @@ class Tokens:
         """The key that a token stands for; None when it is unknown, too old, or its key is gone."""
         grant = self._grants.get(token)
         return grant.key if grant is not None and grant.lives(now) else None
+
+    def key(self, token: str, now: int) -> Key:
+        """As `lookup`, for a request on a socket that brings this token.
+
+        Raises:
+            KrakenError: the token is none, too old, or its key is gone.
+        """
+        key = self.lookup(token, now)
+        if key is None:
+            raise KrakenError(STALE_TOKEN_ERROR, self._why_not(token, now), check="key")
+        key.last_used = now
+        return key
+
+    def _why_not(self, token: str, now: int) -> str:
+        grant = self._grants.get(token)
+        if grant is None:
+            return "there is no such token: GetWebSocketsToken gives one"
+        if grant.generation != grant.key.generation or grant.key.expired(now):
+            return f"the token's key {grant.key.name!r} is no longer in use"
+        return f"the token was to be used within {LIFETIME} seconds, and no connection that used it is left"
 
     def expire(self, now: int, key: Key | None = None) -> dict[Key, int]:
         """End the tokens of one key, or all; how many of each key were alive."""

@@ -1,8 +1,8 @@
 """The simulated market makers: they quote every pair from the moment it is first looked at.
 
-They trade for `house`. Three models: `calm` quotes around a middle that stays until somebody moves it, and is there
+They trade for `house`. Four models: `calm` quotes around a middle that stays until somebody moves it, and is there
 again after each command; `walk` moves the middle on the sandbox's timers, along a seeded path, and lets takers trade;
-`static` never puts back what was taken.
+`static` never puts back what was taken; `replay` plays a recorded tape (replay.py).
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ from mockkraken.ids import Ids, generator
 from mockkraken.market import history
 from mockkraken.market.history import History
 from mockkraken.market.ladder import SIDES, Ladder, Quote, Top, recorded_top
+from mockkraken.market.replay import At, Replay
 
 if TYPE_CHECKING:
     from mockkraken.catalog import Pair
     from mockkraken.clock import Clock, Timer
     from mockkraken.exchange import Exchange, Market, Order
     from mockkraken.exchange.orders import Side
+    from mockkraken.market.recording import Recording
 
-Model = Literal["calm", "walk", "static"]
+Model = Literal["calm", "walk", "static", "replay"]
+Quoting = Literal["calm", "walk", "static"]
+"""The models that need nothing but their name."""
 
 STEP = SECOND  # of the walk, while the clock runs as the machine's
 PARTS_OF_A_LEAP = 120  # A step goes that part of what is still ahead when the clock leaps: ever finer towards its end.
@@ -37,9 +41,6 @@ MARKETS_A_LEAP = 4  # More of them share the steps of so many: a month passes in
 STEPS_A_SECOND = 100  # of the machine's, at most, however many walk and however fast the clock runs
 TAKERS_REACH = 200  # Takers go no further than 1/TAKERS_REACH of the price into the book.
 WIDEST = 100  # The spread is never more than 1/WIDEST of the price, unless the tick is.
-
-At = tuple["Side", int]
-"""Where a quote stands: its side and price."""
 
 
 class MarketError(ValueError):
@@ -73,6 +74,8 @@ class _Desk:
         self.price = 0  # where the walk is, widened (history.widen)
         self.walked = 0  # when it last made a step
         self.timer: Timer | None = None
+
+        self.replay: Replay | None = None
 
 
 class Makers:
@@ -128,11 +131,16 @@ class Makers:
         """Whether they leave that market alone."""
         return self._desks[market.pair.id].paused
 
+    def replaying(self, market: Market) -> Replay | None:
+        """The tape that is played on that market, or was played to its end; None with any other model."""
+        return self._desks[market.pair.id].replay
+
     # What can be asked of them
 
-    def set_model(self, market: Market, model: Model) -> None:
+    def set_model(self, market: Market, model: Quoting) -> None:
         """Behave differently from now on."""
         desk = self._desks[market.pair.id]
+        self._end_replay(desk)
         if model != desk.model:
             desk.model = model
             if model != "static" and desk.top:
@@ -141,10 +149,24 @@ class Makers:
         self._rearm(desk)
         self._exchange.settle()
 
+    def replay(self, market: Market, recording: Recording) -> None:
+        """Take all quotes back and play a tape of that pair, from now on; while paused, no more than its beginning."""
+        desk = self._desks[market.pair.id]
+        self._end_replay(desk)
+        desk.model = "replay"
+        self._rearm(desk)
+        desk.quotes = {}
+        desk.dirty.clear()
+        desk.replay = Replay(recording, market, self._exchange, self._clock, desk.ids, desk.orders)
+        if desk.paused:
+            desk.replay.stop()
+
     def pause(self, market: Market, paused: bool) -> None:
-        """Leave the market alone: no quotes put back, no walk; or go on."""
+        """Leave the market alone: no quotes put back, no walk, no tape; or go on."""
         desk = self._desks[market.pair.id]
         desk.paused = paused
+        if desk.replay is not None:
+            desk.replay.stop() if paused else desk.replay.go_on()
         desk.walked = self._clock.now()
         self._rearm(desk)
         self._refill(market)
@@ -154,11 +176,13 @@ class Makers:
         """Move there (price units, on the tick): trade with all client orders on the way, quote anew, and trade once.
 
         Raises:
-            MarketError: the market is static, so there is nobody to move.
+            MarketError: the market is static or a replay, so there is nobody to move.
         """
         desk = self._desks[market.pair.id]
         if desk.model == "static":
             raise MarketError("a static market has only the book that it was given; give it another, or another model")
+        if desk.model == "replay":
+            raise MarketError("a replay goes where its tape goes; give the market another model")
         side = self._shift(desk, price)
         if market.tape.last_price != price:
             self._exchange.take(market, side, max(market.pair.ordermin, 1), desk.ids.order(), price)
@@ -326,6 +350,20 @@ class Makers:
         else:
             return
         desk.price = history.widen(desk.top.bid)
+
+    def _end_replay(self, desk: _Desk) -> None:
+        """Let no more of a tape happen; the makers go on from what it has left."""
+        if desk.replay is None:
+            return
+        desk.replay.stop()
+        desk.replay = None
+        desk.quotes = {at: order.remaining for at, order in desk.orders.items() if order.status == "open"}
+        last = desk.market.tape.last_price
+        if desk.quotes:
+            self._note_top(desk)
+        elif last is not None:
+            desk.top = _top_at(desk.market.pair, last, "buy")
+            desk.price = history.widen(last)
 
     # The walk
 

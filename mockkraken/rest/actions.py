@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mockkraken.counters import POINT
+from mockkraken.exchange.batches import BATCH_MAX
 from mockkraken.exchange.exchange import CANCELS_MAX
 from mockkraken.exchange.trading_limits import pairs_of
 from mockkraken.rest.endpoint import Action
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from mockkraken.exchange import Account
     from mockkraken.rest.body import Fields
     from mockkraken.rest.endpoint import Venue
-
-BATCH_MIN, BATCH_MAX = 2, 15  # [doc] orders, kraken/30 §3
 
 
 def _pair_named(venue: Venue, _: Account, fields: Fields) -> Iterable[str]:

@@ -101,6 +101,7 @@ class RestApp:
         if spoil is not None:
             answer = spoil(call, answer)
         self._journal(call, answer, started)
+        venue.exchange.announce()
         return answer
 
     def _route(self, call: Call) -> Answer:

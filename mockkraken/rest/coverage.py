@@ -31,8 +31,8 @@ def why_unknown(path: str, simulated: Iterable[str]) -> str:
     ]
     if path in gaps:
         return "Kraken has this method, mockkraken does not simulate it yet"
-    if path == "/ws" or path.startswith(("/ws/", "/ws-auth")):
-        return "Kraken has WebSockets, mockkraken does not simulate them yet"
+    if path in ("/v2", "/ws") or path.startswith(("/ws/", "/ws-auth", "/ws-l3")):
+        return "this is a WebSocket's URL: it takes an upgrade (ws://), not a plain request"
     for known in (*simulated, *gaps):
         if known.lower() == path.lower():
             return f"there is no such method; it is spelled {known}"

@@ -13,19 +13,19 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 
 from mockkraken import errors
-from mockkraken.exchange.exchange import CANCELS_MAX
+from mockkraken.exchange.batches import BATCH_MAX, BATCH_MIN
+from mockkraken.exchange.exchange import CANCELS_MAX, TIMEOUT_MAX
 from mockkraken.exchange.intake import FREE_CL_ORD_ID_MAX
 from mockkraken.exchange.orders import OrderType, SelfTrade, Side
 from mockkraken.exchange.triggers import Signal
 from mockkraken.gate.nonce import LARGEST
 from mockkraken.rest import results
 from mockkraken.rest.account import LEDGERS_MAX, ORDERS_MAX, TRADES_MAX, LedgerType
-from mockkraken.rest.actions import BATCH_MAX, BATCH_MIN
 from mockkraken.rest.endpoint import Private, Public
 from mockkraken.rest.public import DEPTH_DEFAULT, DEPTH_MAX, INTERVALS
 from mockkraken.rest.public import TRADES_MAX as PRINTS_MAX
 from mockkraken.rest.routes import ENDPOINTS, path_of
-from mockkraken.rest.trading import TIMEOUT_MAX, AddOrderBatchParams, BatchOrder
+from mockkraken.rest.trading import AddOrderBatchParams, BatchOrder
 from mockkraken.version import __version__
 
 Schema = dict[str, Any]

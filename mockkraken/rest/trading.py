@@ -11,23 +11,20 @@ from mockkraken import errors
 from mockkraken.catalog import Pair
 from mockkraken.clock import SECOND, rfc3339
 from mockkraken.errors import KrakenError, invalid_arguments
-from mockkraken.exchange import Order, OrderRequest
+from mockkraken.exchange import Order, OrderRequest, batches
 from mockkraken.exchange.amends import AmendRequest, EditRequest
-from mockkraken.exchange.intake import check_deadline, cl_ord_key
+from mockkraken.exchange.describe import NO_PRICE, close_text, order_text, price_texts, volume_text
+from mockkraken.exchange.exchange import TIMEOUT_MAX
 from mockkraken.gate.permissions import all_of, any_of
 from mockkraken.gate.tokens import LIFETIME
 from mockkraken.rest import actions
 from mockkraken.rest import params as arguments
-from mockkraken.rest.actions import BATCH_MAX, BATCH_MIN
 from mockkraken.rest.body import Fields
 from mockkraken.rest.endpoint import Caller, NoParams, Private, Rows, Venue
-from mockkraken.rest.rows import NO_PRICE, close_text, order_text, price_texts, volume_text
 
 BATCH_REJECTION_SHAPE: Literal["rows", "top_level"] = "rows"
 """How a batch with an invalid order is refused: row by row [obs], or as a whole with its first error
 [guess, batch_rejection_shape]."""
-
-TIMEOUT_MAX = 86_400  # [doc] seconds, kraken/30 §6.4
 
 _WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -97,48 +94,28 @@ def add_order_batch(venue: Venue, caller: Caller, params: AddOrderBatchParams) -
     if not params.pair:
         raise KrakenError(errors.INVALID_ARGUMENTS, "pair is missing")
     pair = trading_pair(venue, params.pair, params.asset_class)
-    if not BATCH_MIN <= len(params.orders) <= BATCH_MAX:
-        reason = f"{len(params.orders)} orders are given; a batch has {BATCH_MIN} to {BATCH_MAX}"
-        raise KrakenError(errors.INVALID_ARGUMENTS, reason)
-    prepared = [_prepared(venue, caller, pair, params, fields) for fields in params.orders]
-    _refuse_repeated(prepared)
+    requests = [_read(venue, pair, params, fields) for fields in params.orders]
+    now = venue.clock.now()
+    prepared = batches.prepare(venue.exchange, caller.account, pair, requests, params.deadline, now)
     orders = [order for order in prepared if isinstance(order, Order)]
     if len(orders) < len(prepared):
         return _rows([order if isinstance(order, KrakenError) else {} for order in prepared], whole=True)
-    if params.deadline:
-        check_deadline(params.deadline, venue.clock.now())
     if params.validate:
         return {"orders": [{"descr": _descr(order)} for order in orders]}
     return _rows([_placed(venue, order) for order in orders])
 
 
-def _prepared(
-    venue: Venue, caller: Caller, pair: Pair, params: AddOrderBatchParams, fields: Fields
-) -> Order | KrakenError:
-    """One order of a batch, or what is wrong with it."""
+def _read(venue: Venue, pair: Pair, params: AddOrderBatchParams, fields: Fields) -> OrderRequest | KrakenError:
+    """One order of a batch as it was written, or why it can't be read."""
     try:
         request = arguments.read(BatchOrder, fields, named=True)
         if request.pair and trading_pair(venue, request.pair, params.asset_class).id != pair.id:
             raise KrakenError(
                 invalid_arguments("pair"), f"the batch is on {pair.altname}, not on {request.pair[:40]!r}"
             )
-        request.deadline = None  # The batch has one.
-        return venue.exchange.prepare(caller.account, pair, request)
+        return request
     except KrakenError as refusal:
         return refusal
-
-
-def _refuse_repeated(prepared: list[Order | KrakenError]) -> None:
-    """Put a refusal in the place of each order whose cl_ord_id an earlier one of the batch has."""
-    seen = set()
-    for index, order in enumerate(prepared):
-        if isinstance(order, KrakenError) or order.cl_ord_id is None:
-            continue
-        key = cl_ord_key(order.cl_ord_id)
-        if key in seen:
-            reason = f"an earlier order of the batch has the cl_ord_id {order.cl_ord_id!r}"
-            prepared[index] = KrakenError(errors.CL_ORD_ID_NOT_UNIQUE, reason)
-        seen.add(key)
 
 
 def _placed(venue: Venue, order: Order) -> dict[str, Any] | KrakenError:
@@ -235,10 +212,7 @@ def cancel_all_orders_after(venue: Venue, caller: Caller, params: CancelAllOrder
     if not _WHOLE.fullmatch(params.timeout):
         reason = f"timeout is {params.timeout[:40]!r}; it takes whole seconds, 0 to {TIMEOUT_MAX}"
         raise KrakenError(errors.INVALID_ARGUMENTS, reason)
-    seconds = int(params.timeout)
-    if seconds > TIMEOUT_MAX:
-        raise KrakenError(errors.TIMEOUT_ABOVE_MAX, f"timeout is {seconds}; it takes at most {TIMEOUT_MAX} seconds")
-    trigger = venue.exchange.cancel_all_after(caller.account, seconds)
+    trigger = venue.exchange.cancel_all_after(caller.account, int(params.timeout))
     return {
         "currentTime": _whole_seconds(venue.clock.now()),
         "triggerTime": "0" if trigger is None else _whole_seconds(trigger),

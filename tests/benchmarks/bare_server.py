@@ -1,4 +1,7 @@
-"""The yardstick: as little as a starlette server that verifies signatures can be. Run: `bare_server.py PORT`."""
+"""The yardstick: as little as a starlette server that verifies signatures can be. Run: `bare_server.py PORT`.
+
+At `/ws` it sends a prepared text to all who are connected there, whenever anybody sends it anything.
+"""
 
 import base64
 import hashlib
@@ -11,7 +14,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 SECRET = base64.b64encode(hashlib.sha512(b"bare").digest()).decode()
 
@@ -30,9 +34,25 @@ async def constant(request: Request) -> Response:
     return Response(ANSWERS["constant"][request.path_params["method"]], media_type="application/json")
 
 
+SOCKETS: list[WebSocket] = []
+
+
+async def fan_out(socket: WebSocket) -> None:
+    await socket.accept()
+    SOCKETS.append(socket)
+    try:
+        while True:
+            await socket.receive_text()
+            for each in SOCKETS:
+                await each.send_text(ANSWERS["text"])
+    except WebSocketDisconnect:
+        SOCKETS.remove(socket)
+
+
 routes = [
     Route("/0/private/{method}", signed, methods=["POST"]),
     Route("/0/public/{method}", constant),
+    WebSocketRoute("/ws", fan_out),
 ]
 
 if __name__ == "__main__":
@@ -43,6 +63,8 @@ if __name__ == "__main__":
         port=int(sys.argv[1]),
         loop="uvloop",
         http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
         access_log=False,
         log_level="error",
     )

@@ -3,7 +3,7 @@
 CPU times are the server process's own, per request over one keep-alive connection; ratios are what to compare, since
 machines differ, and of several runs the best, since neighbours only ever add. A figure is followed by its target, and
 by `over` when it misses that; the exit status is 0 all the same. Give names of benchmarks (`server gate start
-control exchange memory`) to run only those.
+control exchange memory sockets`) to run only those.
 """
 
 import gc
@@ -21,6 +21,7 @@ from desk import Desk
 from load import (
     Connection,
     cpu_per_request,
+    cpu_seconds,
     expect,
     free_port,
     get,
@@ -31,6 +32,7 @@ from load import (
     signed_post,
     wait_until_served,
 )
+from sockets import WebSocket, text
 
 REQUESTS = int(os.environ.get("REQUESTS", "20000"))
 RUNS = 5
@@ -287,6 +289,105 @@ def bench_memory() -> None:
     row("memory, a closed order", history / 20_000, None, "bytes")
 
 
+SUBSCRIBERS = 100
+
+
+def bench_sockets() -> None:
+    """One book change told to many subscribers, an order's way to its owner, and connections that just stay."""
+    port, bare_port = free_port(), free_port()
+    cl_ord_id = "fan-out"
+
+    def request(method: str, **params: object) -> bytes:
+        return text(json.dumps({"method": method, "params": params, "req_id": 1}, separators=(",", ":")).encode())
+
+    with one_core(), server([*SERVE_ALL, "--market", "calm", "--port", str(port)], port) as ours:
+        connection = Connection(port)
+        answer = connection.send(signed_post(FULL["api_key"], FULL["api_secret"], "GetWebSocketsToken", 1))
+        connection.close()
+        token = json.loads(answer)["result"]["token"]
+        trader = WebSocket(port, "/ws-auth/v2").greeted()
+        # A heartbeat a second is the same for both ways to measure, and nobody's book change.
+        book = {"channel": "book", "symbol": ["BTC/USD"]}
+        subscribers = [WebSocket(port, "/ws/v2") for _ in range(SUBSCRIBERS)]
+        for subscriber in subscribers:
+            subscriber.send(request("subscribe", **book))
+            subscriber.until(b'"snapshot","data"')
+        ticker = Connection(port)
+        best = json.loads(ticker.send(get("/0/public/Ticker?pair=XBTUSD")))["result"]["XXBTZUSD"]["b"][0]
+        ticker.close()
+        # At the best bid, so that it is in everybody's window.
+        order = {"order_type": "limit", "side": "buy", "order_qty": 0.001, "limit_price": float(best)}
+        order |= {"symbol": "BTC/USD", "cl_ord_id": cl_ord_id, "token": token}
+        changes = [request("add_order", **order), request("cancel_order", cl_ord_id=[cl_ord_id], token=token)]
+
+        def tell(times: int) -> bytes:
+            message = b""
+            for number in range(times):
+                trader.send(changes[number % 2])
+                expect(trader.receive(), b'"success":true')
+                for subscriber in subscribers:
+                    message = subscriber.until(b'"book","type":"update"')
+            return message
+
+        prepared = tell(50).decode()
+        with server(
+            [BARE, str(bare_port), json.dumps({"text": prepared, "constant": {"Time": "{}"}})], bare_port
+        ) as bare:
+            others = [WebSocket(bare_port, "/ws") for _ in range(SUBSCRIBERS)]
+            teller = WebSocket(bare_port, "/ws")
+
+            def tell_bare(times: int) -> None:
+                for _ in range(times):
+                    teller.send(changes[0])
+                    teller.receive()
+                    for other in others:
+                        other.receive()
+
+            tell_bare(50)
+            mine = floor = float("inf")
+            times = 200
+            for _ in range(RUNS):
+                before = cpu_seconds(ours)
+                tell(times)
+                mine = min(mine, (cpu_seconds(ours) - before) / times / SUBSCRIBERS)
+                before = cpu_seconds(bare)
+                tell_bare(times)
+                floor = min(floor, (cpu_seconds(bare) - before) / times / SUBSCRIBERS)
+        note = f"{1 / mine:,.0f} deliveries a core-second"
+        row(
+            f"book change to {SUBSCRIBERS} subscribers",
+            mine * 1e6,
+            floor * 1e6,
+            "µs CPU/delivery",
+            target=1.6,
+            note=note,
+        )
+        for subscriber in subscribers:
+            subscriber.close()
+
+        trader.send(request("subscribe", channel="executions", token=token))
+        trader.until(b'"type":"snapshot"')
+        took = []
+        for _ in range(1000):
+            begun = time.perf_counter()
+            trader.send(changes[0])
+            trader.until(b'"exec_type":"new"')
+            took.append((time.perf_counter() - begun) * 1000)
+            trader.send(changes[1])
+            trader.until(b'"exec_type":"canceled"')
+        trader.close()
+        row("add_order to its `new` report, p50", median(took), None, "ms", target=1)
+
+    port = free_port()
+    with server([*SERVE_ALL, "--port", str(port)], port) as ours:
+        idle = [WebSocket(port, "/v2") for _ in range(1000)]
+        for each in idle:
+            each.until(b'"status"')
+        row("memory with 1,000 idle connections", resident(ours) / 2**20, None, "MiB", target=150)
+        for each in idle:
+            each.close()
+
+
 BENCHMARKS = {
     "server": bench_server,
     "gate": bench_gate,
@@ -294,6 +395,7 @@ BENCHMARKS = {
     "control": bench_control,
     "exchange": bench_exchange,
     "memory": bench_memory,
+    "sockets": bench_sockets,
 }
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def test_a_paused_market_is_left_alone(browser, trader, kraken):
         ({"book": {"bids": [["60000", "0"]]}}, "book"),
         ({"book": {"bids": [["1", "1"]], "asks": [[str(price), "1"] for price in range(2, 10_002)]}}, "book"),
         ({"book": {"levels": []}}, "levels"),
-        ({"model": "replay"}, "model"),
+        ({"model": "replay"}, "file"),
         ({"model": None}, "model"),
         ({"pause": "yes"}, "pause"),
     ],

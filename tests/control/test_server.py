@@ -343,16 +343,12 @@ def test_the_body_of_a_client_that_offers_http_2_arrives(kraken: MockKraken, par
     assert kraken.clock.now() == "2026-01-01T00:15:00Z"
 
 
-def test_a_websocket_client_is_told_that_there_are_none_and_nobody_is_told_to_install_something(
+def test_an_offer_of_another_protocol_is_passed_over_and_nobody_is_told_to_install_something(
     kraken: MockKraken, caplog
 ):
     with connect(kraken) as client:
-        client.sendall(
-            b"GET /ws/v2 HTTP/1.1\r\nHost: k\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
-        assert client.recv(65536).startswith(b"HTTP/1.1 404")
-    assert "does not simulate them yet" in kraken.journal.refusals()[-1]["reason"]
+        client.sendall(b"GET /0/public/Time HTTP/1.1\r\nHost: k\r\nConnection: Upgrade\r\nUpgrade: something\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
     assert caplog.text == ""
 
 

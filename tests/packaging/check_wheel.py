@@ -74,8 +74,8 @@ def look_into(wheel: Path) -> None:
     package = TREE / "mockkraken"
     sources = {str(path.relative_to(TREE)) for kind in ("*.py", "*.toml") for path in package.rglob(kind)}
     want(f"mockkraken/scenarios/{SCENARIO}.toml" in sources, f"there is no scenario {SCENARIO}")
-    data = {f"mockkraken/{path.relative_to(TREE)}" for path in (TREE / "fixtures").glob("*.json")}
-    want(len(data) >= 4, f"{TREE / 'fixtures'} holds {sorted(data)} only")
+    data = {f"mockkraken/{path.relative_to(TREE)}" for path in (TREE / "fixtures").glob("*.*")}
+    want(len(data) >= 6, f"{TREE / 'fixtures'} holds {sorted(data)} only")
     missing = sources | data | {"mockkraken/py.typed", f"{info}/licenses/LICENSE"}
     want(missing <= held, f"not in the wheel: {sorted(missing - held)}")
 

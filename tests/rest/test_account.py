@@ -16,7 +16,7 @@ from mockkraken.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Client
+    from traders import Client
 
 MIDNIGHT = 1_767_225_600
 ROUNDS = 60

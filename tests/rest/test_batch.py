@@ -14,7 +14,7 @@ from mockkraken.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client, Reply
+    from traders import Client, Reply
 
 BUY = {"type": "buy", "ordertype": "limit", "volume": "0.1", "price": "60000"}
 SELL = {"type": "sell", "ordertype": "limit", "volume": "0.1", "price": "70000"}

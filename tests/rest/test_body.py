@@ -14,7 +14,7 @@ from mockkraken.rest import params
 from mockkraken.rest.body import NESTING_MAX, Undecodable, read_body, read_query
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from traders import Client
 
 FORM = b"application/x-www-form-urlencoded"
 JSON = b"application/json"

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client, Pit
+    from traders import Client, Pit
 
     from mockkraken.sandbox import Sandbox
 

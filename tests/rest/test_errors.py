@@ -18,7 +18,7 @@ from mockkraken.rest.endpoint import Private, Public
 from mockkraken.rest.routes import ENDPOINTS, path_of
 
 if TYPE_CHECKING:
-    from conftest import Client, Reply
+    from traders import Client, Reply
 
     from mockkraken.sandbox import Sandbox
 
@@ -349,9 +349,9 @@ def test_a_body_in_many_parts_is_read_whole_and_its_size_bounded(sandbox: Sandbo
         ("/0/private/GetAPIKeyInfo", "there is no such method; it is spelled /0/private/GetApiKeyInfo"),
         ("/0/public/trades", "there is no such method; it is spelled /0/public/Trades"),
         ("/0/private/Foo", "there is no such method"),
-        ("/ws", "Kraken has WebSockets, mockkraken does not simulate them yet"),
-        ("/ws/v2", "Kraken has WebSockets, mockkraken does not simulate them yet"),
-        ("/ws-auth/v2", "Kraken has WebSockets, mockkraken does not simulate them yet"),
+        ("/ws", "this is a WebSocket's URL: it takes an upgrade (ws://), not a plain request"),
+        ("/ws/v2", "this is a WebSocket's URL: it takes an upgrade (ws://), not a plain request"),
+        ("/ws-auth/v2", "this is a WebSocket's URL: it takes an upgrade (ws://), not a plain request"),
         ("/wsx", "there is no such method"),
     ],
 )

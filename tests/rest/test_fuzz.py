@@ -33,7 +33,7 @@ from mockkraken.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client
+    from traders import Client
 
     from mockkraken.exchange import Order
     from mockkraken.rest.edge import Answer

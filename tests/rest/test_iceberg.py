@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Client, Pit
+    from traders import Client, Pit
 
 DISPLAY = "EGeneral:Invalid arguments:display-volume"
 

@@ -15,7 +15,7 @@ from mockkraken.clock import HOUR, MINUTE, SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client, Pit
+    from traders import Client, Pit
 
 D = Decimal
 MIDNIGHT = 1_767_225_600

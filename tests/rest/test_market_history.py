@@ -16,7 +16,7 @@ from mockkraken.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client
+    from traders import Client
 
 START = 1_790_000_000  # 2026-09-21T14:13:20Z, a Monday
 INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)

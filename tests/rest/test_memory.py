@@ -17,7 +17,7 @@ from mockkraken.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client
+    from traders import Client
 
 
 def trade_a_little(kraken: Client) -> None:

@@ -16,7 +16,7 @@ from mockkraken.rest.body import FIELDS_MAX, Fields, read_body
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client
+    from traders import Client
 
 FORM = b"application/x-www-form-urlencoded"
 JSON = b"application/json"

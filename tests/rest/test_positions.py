@@ -17,7 +17,7 @@ from mockkraken.ids import Ids, generator
 
 if TYPE_CHECKING:
     from mockkraken.sandbox import Sandbox
-    from tests.rest.conftest import Client
+    from traders import Client
 
 Opener = Callable[..., Position]
 

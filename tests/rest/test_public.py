@@ -12,7 +12,7 @@ from mockkraken.catalog import Catalog, names, records
 from mockkraken.clock import DAY, HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from traders import Client
 
     from mockkraken.sandbox import Sandbox
 

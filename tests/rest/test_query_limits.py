@@ -13,7 +13,7 @@ import pytest
 from mockkraken.clock import SECOND
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from traders import Client
 
     from mockkraken.sandbox import Sandbox
 

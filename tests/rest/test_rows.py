@@ -11,13 +11,13 @@ import pytest
 from mockkraken import decimals
 from mockkraken.clock import SECOND
 from mockkraken.exchange import prices
+from mockkraken.exchange.describe import SPOT_POSTXID, close_text, order_text
 from mockkraken.exchange.orders import Close, Order
 from mockkraken.exchange.triggers import Stop
-from mockkraken.rest.rows import SPOT_POSTXID, close_text, order_text
 from mockkraken.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from conftest import Client
+    from traders import Client
 
     from mockkraken.catalog import Pair
     from mockkraken.exchange.prices import Written

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client, Pit
+    from traders import Client, Pit
 
 
 def test_an_amended_order_is_described_by_its_new_price(kraken: Client, pit: Pit) -> None:

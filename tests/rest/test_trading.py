@@ -14,7 +14,7 @@ from mockkraken.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client, Pit
+    from traders import Client, Pit
 
     from mockkraken.exchange.orders import Side
 

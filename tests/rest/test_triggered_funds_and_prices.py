@@ -16,7 +16,7 @@ from mockkraken.clock import SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client, Pit
+    from traders import Client, Pit
 
     from mockkraken.sandbox import Sandbox
 

@@ -13,7 +13,7 @@ import pytest
 from mockkraken.clock import SECOND
 
 if TYPE_CHECKING:
-    from conftest import Client, Pit
+    from traders import Client, Pit
 
     from mockkraken.sandbox import Sandbox
 

@@ -21,7 +21,8 @@ def texts() -> dict[str, str]:
 class TestTexts:
     @pytest.mark.parametrize("name", texts())
     def test_have_krakens_form(self, name: str) -> None:
-        assert re.fullmatch(r"E[A-Z][A-Za-z]+:[A-Z][^:]*(:.+)?", texts()[name])
+        # What a WebSocket says of a message as such has no prefix.
+        assert re.fullmatch(r"E[A-Z][A-Za-z]+:[A-Z][^:]*(:.+)?|[A-Z][a-z]+(\(s\))? [A-Za-z0-9_ .,-]+", texts()[name])
 
     def test_no_two_constants_are_the_same(self) -> None:
         assert len(set(texts().values())) == len(texts())
@@ -31,6 +32,13 @@ class TestTexts:
         assert errors.too_many_price_decimals("XBT/USD", 1) == (
             "EOrder:Invalid price:XBT/USD price can only be specified up to 1 decimals."
         )
+        assert errors.not_found("limit_price") == "Limit_price(s) not found"
+        assert errors.must_be("limit_price", "number_float") == "Limit_price field must be a number_float"
+        assert errors.unsupported_field("price", "add order") == (
+            "Unsupported field: 'price' for the given msg type: add order"
+        )
+        assert errors.pair_not_supported("FOO/USD") == "Currency pair not supported FOO/USD"
+        assert errors.pair_malformed("foobar") == "Currency pair not in ISO 4217-A3 format foobar"
         assert errors.market_in_mode("cancel_only") == "EService:Market in cancel_only mode"
 
     def test_stand_nowhere_else(self) -> None:
@@ -40,7 +48,8 @@ class TestTexts:
             for module in home.rglob("*.py")
             if module.name != "errors.py"
             for node in ast.walk(ast.parse(module.read_text("utf-8")))
-            if isinstance(node, ast.Constant) and re.match(r"E[A-Z][A-Za-z]+:[A-Z]", str(node.value))
+            if isinstance(node, ast.Constant)
+            and (re.match(r"E[A-Z][A-Za-z]+:[A-Z]", str(node.value)) or node.value in texts().values())
         ]
         assert strays == []
 

@@ -39,6 +39,7 @@ DEFAULTS = {
     "post_only_crossing": "error",
     "triggered_at_entry": "cancel",
     "stops_hold_funds": False,
+    "ws_reply_order": "first",
     "market_price_protection": "10",
 }
 
@@ -196,6 +197,7 @@ class TestPatch:
             "post_only_crossing": "cancel",
             "triggered_at_entry": "fire",
             "stops_hold_funds": True,
+            "ws_reply_order": "last",
             "market_price_protection": "off",
         }
         settings = Settings.of(**changes)

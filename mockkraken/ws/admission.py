@@ -1,0 +1,26 @@
+"""The gate of a socket: who a token stands for, and whether its key may do that (kraken/10 §3.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mockkraken import errors
+from mockkraken.errors import KrakenError
+
+if TYPE_CHECKING:
+    from mockkraken.exchange import Account
+    from mockkraken.gate.permissions import Permission
+    from mockkraken.ws.connection import Request
+    from mockkraken.ws.venue import Venue
+
+
+def admit(venue: Venue, token: str, needs: Permission, request: Request) -> Account:
+    """The account that a request acts for. What a token may do is what its key may do when it is used [guess].
+
+    Raises:
+        KrakenError: the token is none, too old, or its key is gone or lacks a permission.
+    """
+    request.key = key = venue.tokens.key(token, venue.clock.now())
+    if not needs.allows(key.permissions):
+        raise KrakenError(errors.PERMISSION_DENIED, needs.why_not(key.permissions), check="permission")
+    return venue.exchange.accounts[key.account]

@@ -1,0 +1,329 @@
+"""The server's sockets themselves: upgrades, closes, and clients that misbehave, over a real network."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from mockkraken import MockKraken, protocols
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from websockets.sync.client import ClientConnection
+
+
+@pytest.fixture
+def kraken() -> Iterator[MockKraken]:
+    with MockKraken(clock="2026-01-01T00:00:00Z") as kraken:
+        yield kraken
+
+
+def base(kraken: MockKraken) -> str:
+    return kraken.url.replace("http", "ws")
+
+
+@contextmanager
+def client(kraken: MockKraken, path: str = "/v2", **options: Any) -> Iterator[ClientConnection]:
+    with connect(base(kraken) + path, **options) as found:
+        greeting = json.loads(found.recv())
+        assert greeting.get("channel", greeting.get("event")) in ("status", "systemStatus")
+        yield found
+
+
+def ask(client: ClientConnection, message: dict[str, Any]) -> dict[str, Any]:
+    client.send(json.dumps(message))
+    answer: dict[str, Any] = json.loads(client.recv(timeout=5))
+    return answer
+
+
+def lives(kraken: MockKraken) -> None:
+    """Somebody else is served as if nothing had happened."""
+    with client(kraken) as other:
+        assert ask(other, {"method": "ping", "req_id": 5})["method"] == "pong"
+
+
+def upgrade(kraken: MockKraken, path: str = "/v2", method: str = "GET", **headers: str) -> socket.socket:
+    """A socket that has sent a request to become a WebSocket."""
+    host, _, port = kraken.url.removeprefix("http://").partition(":")
+    sock = socket.create_connection((host, int(port)), timeout=5)
+    key = base64.b64encode(bytes(16)).decode()
+    fields = {
+        "Host": "localhost",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": key,
+        "Sec-WebSocket-Version": "13",
+    } | {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    sock.sendall(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
+    return sock
+
+
+def status_of(sock: socket.socket) -> int:
+    with sock:
+        return int(sock.recv(4096).split()[1])
+
+
+def connections(kraken: MockKraken, count: int) -> list[dict[str, Any]]:
+    """The open connections, when there are so many: that a client is gone is learnt a moment later."""
+    until = time.monotonic() + 5
+    while len(found := kraken.connections()) != count and time.monotonic() < until:
+        pass
+    assert len(found) == count
+    return found
+
+
+class TestUpgrade:
+    @pytest.mark.parametrize("path", ["/v2", "/ws/v2", "/ws-auth/v2", "/ws-l3/v2", "/", "/ws", "/ws-auth", "/ws-auth/"])
+    def test_each_url(self, kraken: MockKraken, path: str) -> None:
+        with client(kraken, path) as found:
+            assert ask(found, {"method": "ping"} if "v2" in path else {"event": "ping"})
+
+    def test_kraken_hosts_by_the_host_header(self, kraken: MockKraken) -> None:
+        with upgrade(kraken, Host="ws-auth.kraken.com") as found:
+            assert found.recv(4096)
+            (shown,) = connections(kraken, 1)
+        assert shown["endpoint"] == "ws-auth/v2"
+
+    def test_no_compression_is_agreed_on(self, kraken: MockKraken) -> None:
+        with client(kraken, compression="deflate") as found:
+            assert found.response is not None
+            assert "Sec-WebSocket-Extensions" not in found.response.headers
+
+    @pytest.mark.parametrize("path", ["/v3", "/mock/health", "/0/public/Time", "/ws-l3", "/ws/v2/x"])
+    def test_nothing_elsewhere(self, kraken: MockKraken, path: str) -> None:
+        with pytest.raises(InvalidStatus) as refused, connect(base(kraken) + path):
+            pass
+        assert refused.value.response.status_code == 404
+        assert b"/ws-auth/v2" in refused.value.response.body
+        record = kraken.journal.records()[-1]
+        assert (record["check"], record["endpoint"], record["http_status"]) == ("routing", path, 404)
+
+    def test_a_plain_request_to_a_websocket_url(self, kraken: MockKraken) -> None:
+        with pytest.raises(OSError, match="404"):
+            urlopen(f"{kraken.url}/ws/v2")
+        assert "takes an upgrade" in kraken.journal.records()[-1]["reason"]
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({"Sec_WebSocket_Key": "rubbish"}, 400),
+            ({"Sec_WebSocket_Version": "8"}, 400),
+            ({"Origin": "null"}, 101),
+            ({"Sec_WebSocket_Protocol": "a, b"}, 101),
+            ({"Sec_WebSocket_Extensions": "rubbish;;="}, 101),
+            ({"Upgrade": "h2c"}, 404),
+            ({"Upgrade": "rubbish"}, 404),
+        ],
+    )
+    def test_odd_upgrades(self, kraken: MockKraken, headers: dict[str, str], status: int) -> None:
+        assert status_of(upgrade(kraken, **headers)) == status
+        lives(kraken)
+
+    def test_another_method_is_no_upgrade(self, kraken: MockKraken) -> None:
+        assert status_of(upgrade(kraken, "/0/public/Time", "POST", Content_Length="0")) == 405
+        lives(kraken)
+
+    def test_too_many_connections(self, kraken: MockKraken) -> None:
+        kraken.settings["rate_limits"] = "on"
+        for _ in range(150):
+            assert status_of(upgrade(kraken)) == 101
+        assert status_of(upgrade(kraken)) == 429
+        assert (
+            kraken.journal.records()[-1]["reason"]
+            == "127.0.0.1 has connected too often; it may again at 2026-01-01T00:10:00Z"
+        )
+        kraken.clock.advance("599s")
+        assert status_of(upgrade(kraken)) == 429
+        kraken.clock.advance("1s")
+        lives(kraken)
+
+    def test_cold_start_needs_no_websockets(self) -> None:
+        import subprocess
+        import sys
+
+        code = "import mockkraken.server, sys; print([m for m in sys.modules if m.startswith('websockets')])"
+        assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+class TestClose:
+    def test_the_server_stops(self) -> None:
+        with MockKraken() as kraken, client(kraken) as found:
+            kraken.stop()
+            with pytest.raises(ConnectionClosed):
+                found.recv(timeout=5)
+            assert found.close_code == 1012
+
+    def test_a_reset(self, kraken: MockKraken) -> None:
+        with client(kraken) as found:
+            kraken.reset()
+            with pytest.raises(ConnectionClosed):
+                found.recv(timeout=5)
+            assert (found.close_code, found.close_reason) == (1012, "the sandbox was reset")
+        lives(kraken)
+
+    def test_idle(self, kraken: MockKraken) -> None:
+        with client(kraken) as found:
+            kraken.clock.advance("61s")
+            with pytest.raises(ConnectionClosed):
+                found.recv(timeout=5)
+            assert (found.close_code, found.close_reason) == (1000, "")
+        connections(kraken, 0)
+
+    def test_the_client_closes(self, kraken: MockKraken) -> None:
+        with client(kraken) as found:
+            connections(kraken, 1)
+            found.close(1000)
+            assert found.close_code == 1000
+        connections(kraken, 0)
+
+    def test_a_ping_of_the_protocol_is_answered_and_heard(self, kraken: MockKraken) -> None:
+        with client(kraken) as found:
+            kraken.clock.advance("50s")
+            assert found.ping().wait(5)
+            kraken.clock.advance("50s")
+            assert ask(found, {"method": "ping"})["method"] == "pong"
+
+    def test_a_message_that_is_too_long(self, kraken: MockKraken) -> None:
+        with client(kraken) as found:
+            found.send(" " * (1 << 20))
+            assert json.loads(found.recv(timeout=5))["error"] == "Malformed request"
+            found.send(" " * ((1 << 20) + 1))
+            with pytest.raises(ConnectionClosed):
+                found.recv(timeout=5)
+            # Whoever is still sending may hear of nothing but the end of the connection.
+            assert found.close_code in (1009, 1006)
+        lives(kraken)
+
+    def test_text_that_is_none(self, kraken: MockKraken) -> None:
+        with client(kraken) as found:
+            found.send(b"\xff\xfe", text=True)
+            with pytest.raises(ConnectionClosed):
+                found.recv(timeout=5)
+            assert found.close_code == 1007
+        lives(kraken)
+
+    def test_binary_is_no_message(self, kraken: MockKraken) -> None:
+        with client(kraken) as found:
+            found.send(b'{"method":"ping"}')
+            answer = json.loads(found.recv(timeout=5))
+            assert (answer["error"], answer["method"]) == ("Malformed request", "error")
+            assert ask(found, {"method": "ping"})["method"] == "pong"
+
+    def test_a_message_in_many_parts(self, kraken: MockKraken) -> None:
+        with client(kraken) as found:
+            found.send(iter('{"method":"ping","req_id":77}'))
+            assert json.loads(found.recv(timeout=5))["req_id"] == 77
+
+    @pytest.mark.parametrize(
+        "frame",
+        [
+            b"\x81\x02{}",  # not masked
+            b"\xff\x80\0\0\0\0",  # an opcode that there is not
+            b"\x80\x80\0\0\0\0",  # goes on with what was not begun
+            b"\x88\x81\0\0\0\0\0",  # a close of one byte
+            b"\x89\xfe\x01\x00" + bytes(260),  # a ping of 256 bytes
+            b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",  # longer than anything
+        ],
+    )
+    def test_broken_frames_end_that_connection_only(self, kraken: MockKraken, frame: bytes) -> None:
+        with client(kraken) as other:
+            sock = upgrade(kraken)
+            sock.recv(4096)
+            sock.sendall(frame)
+            # A close frame comes, then the end.
+            while sock.recv(4096):
+                pass
+            sock.close()
+            connections(kraken, 1)
+            assert ask(other, {"method": "ping"})["method"] == "pong"
+
+    @pytest.mark.parametrize("sent", [b"", b"\x81", b"\x81\xfe\x00", b"\x81\x8a\0\0\0\0{"])
+    def test_hanging_up_in_mid_message(self, kraken: MockKraken, sent: bytes) -> None:
+        sock = upgrade(kraken)
+        sock.recv(4096)
+        sock.sendall(sent)
+        sock.close()
+        connections(kraken, 0)
+        lives(kraken)
+
+
+class TestSlowReaders:
+    def test_much_at_once_may_wait_a_moment(self, kraken: MockKraken, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(protocols, "OUTBOX_MAX", 1000)
+        monkeypatch.setattr(protocols, "PATIENCE", 60)
+        with client(kraken, max_size=None) as found:
+            found.send('{"method":"subscribe","params":{"channel":"instrument"}}')
+            assert json.loads(found.recv(timeout=5))["success"]
+            assert len(found.recv(timeout=5)) > 100_000
+            assert ask(found, {"method": "ping"})["method"] == "pong"
+
+    def test_one_that_never_reads_is_cut_off_and_delays_nobody(
+        self, kraken: MockKraken, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(protocols, "PATIENCE", 0.1)
+        subscribe = {"method": "subscribe", "params": {"channel": "instrument", "include_tokenized_assets": True}}
+        again = {"method": "unsubscribe", "params": {"channel": "instrument", "include_tokenized_assets": True}}
+        text = [json.dumps(message).encode() for message in (subscribe, again)]
+        slow = upgrade(kraken)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.recv(4096)
+        with client(kraken) as quick:
+            connections(kraken, 2)
+            stop = threading.Event()
+
+            def flood() -> None:
+                # Each asks for hundreds of kilobytes that are never read.
+                for number in range(200):
+                    if stop.is_set():
+                        return
+                    part = text[number % 2]
+                    try:
+                        slow.sendall(b"\x81\xfe" + len(part).to_bytes(2, "big") + bytes(4) + part)
+                    except OSError:
+                        return
+
+            thread = threading.Thread(target=flood)
+            thread.start()
+            try:
+                for _ in range(20):
+                    assert ask(quick, {"method": "ping"})["method"] == "pong"
+                connections(kraken, 1)
+            finally:
+                stop.set()
+                slow.close()
+                thread.join()
+            assert ask(quick, {"method": "ping"})["method"] == "pong"
+        assert "bytes unread: cut off" in caplog.text
+
+
+def test_many_clients_at_once_and_all_gone(kraken: MockKraken) -> None:
+    async def one(number: int) -> None:
+        from websockets.asyncio.client import connect
+
+        async with connect(f"{base(kraken)}/v2") as found:
+            await found.recv()
+            await found.send('{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]}}')
+            assert b"snapshot" in (await found.recv()).encode() if number % 2 else True  # type: ignore[union-attr]
+            await found.send("rubbish")
+            if number % 3:
+                found.transport.abort()
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*map(one, range(60)), return_exceptions=False)
+
+    asyncio.run(all_of_them())
+    connections(kraken, 0)
+    lives(kraken)
