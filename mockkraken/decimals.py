@@ -7,11 +7,16 @@ or back, so no amount ever passes through a float.
 
 from __future__ import annotations
 
+import re
+
 # Longer numbers are nobody's price or volume; the bound keeps hostile input cheap.
 MAX_DIGITS = 40
 
 TEN_TO: tuple[int, ...] = tuple(10**places for places in range(100))
 """The powers of ten, as far as scales can lie apart; looking one up is quicker than working it out."""
+
+
+_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?", re.ASCII)
 
 
 class NotADecimal(ValueError):
@@ -58,6 +63,25 @@ def _split(text: str) -> tuple[str, str]:
     if not (digits.isdigit() and digits.isascii()) or len(text) > MAX_DIGITS:
         raise NotADecimal(text)
     return sign + (whole or "0"), fraction
+
+
+def plain(text: str) -> str | None:
+    """A number that may have an exponent, with all its digits and without that: `1.5e-3` is `0.0015`.
+
+    None: it is no number, or its exponent is absurd, and would cost memory to write out.
+    """
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    sign, whole, fraction, exponent = found[1], found[2], found[3] or "", int(found[4] or 0)
+    if abs(exponent) > MAX_DIGITS:
+        return None
+    if exponent:
+        point = len(whole) + exponent
+        digits = ("0" * -min(point - 1, 0) + whole + fraction).ljust(point, "0")
+        point = max(point, 1)
+        whole, fraction = digits[:point].lstrip("0") or "0", digits[point:]
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
 def fmt(value: int, places: int) -> str:

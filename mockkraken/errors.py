@@ -154,6 +154,11 @@ def must_be(field: str, kind: str) -> str:
     return f"{field[:1].upper()}{field[1:]} field must be a {kind}"
 
 
+def must_be_an_array(field: str) -> str:
+    """`Txid field must be an array`: the same in version 1, by the pattern of `Pair field must be an array` [guess]."""
+    return f"{field[:1].upper()}{field[1:]} field must be an array"
+
+
 def unsupported_field(field: str, kind: str) -> str:
     """`Unsupported field: 'price' for the given msg type: add order`: no WebSocket message of that kind has it."""
     return f"Unsupported field: '{field}' for the given msg type: {kind}"

@@ -59,9 +59,8 @@ class Orders:
         units = best.price if best is not None else market.reference() or market.pair.tick
         away = self.rng.choice(NEAR) if away is None else away
         ticks = max(round(units * (1 + (away if side == "buy" else -away))) // market.pair.tick, 1)
-        return market.pair.price_text(ticks * market.pair.tick)[
-            : -(market.pair.price_scale - market.pair.pair_decimals)
-        ]
+        price = Decimal(ticks * market.pair.tick).scaleb(-market.pair.price_scale)
+        return str(price.quantize(Decimal(1).scaleb(-market.pair.pair_decimals)))
 
     def volume(self, name: str) -> str:
         unit = PAIRS[name].unit

@@ -6,26 +6,14 @@ market and the clock; subscriptions are renewed, and guests come and go.
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from book_clients import SIDES, Book1, Book2, Level3, parsed
-from feed_clients import (
-    Balances,
-    Candles1,
-    Candles2,
-    Executions,
-    OpenOrders,
-    OwnTrades,
-    Spread1,
-    Ticker1,
-    Ticker2,
-    Trades1,
-    Trades2,
-)
+from audience import DEPTHS, DEPTHS_1, DEPTHS_3, Audience, Line, same_levels, same_orders
+from book_clients import Book1, Book2, Level3
+from feed_clients import Balances, Executions, OpenOrders, OwnTrades
 from order_words import PAIRS, Orders, flat, in_words_of_v1, in_words_of_v2
 
 from mockkraken.control.errors import ControlError
@@ -40,83 +28,7 @@ if TYPE_CHECKING:
     from mockkraken.exchange import Market, Order
     from mockkraken.sandbox import Sandbox
 
-HEARTBEATS = (b'{"channel":"heartbeat"}', b'{"event":"heartbeat"}')
-DEPTHS = (10, 25, 100, 500, 1000)
-DEPTHS_3 = (10, 100, 1000)
-DEPTHS_1 = (10, 1000)
-
-
 WEALTH = {"ZUSD": "400000", "XXBT": "4", "XXDG": "500000"}
-
-
-class Line:
-    """A connection and the clients behind it, by channel and symbol. One that belongs to nobody hears nothing."""
-
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
-        self.version = wire.connection.dialect.version
-        self.clients: dict[tuple[str, str], Any] = {}
-        self.replies: list[dict[str, Any]] = []
-
-    def say(self, message: dict[str, Any]) -> list[dict[str, Any]]:
-        """Send a message; the replies. They come before what they bring about."""
-        assert not self.wire.socket.frames
-        self.wire.connection.receive(json.dumps(message))
-        frames = self._hear_all()
-        assert frames[: len(self.replies)] == self.replies
-        return self.replies
-
-    def drain(self) -> None:
-        """Let the clients hear what has come."""
-        self._hear_all()
-        assert self.replies == []
-
-    def _hear_all(self) -> list[Any]:
-        self.replies = []
-        socket = self.wire.socket
-        frames, socket.frames = [parsed(frame) for frame in socket.frames if frame not in HEARTBEATS], []
-        for message in frames:
-            match message:
-                case {"method": _} | {"event": "subscriptionStatus" | "pong" | "error"}:
-                    self.replies.append(message)
-                case {"event": str(event)} if event.endswith("OrderStatus") or event.startswith("cancelAll"):
-                    self.replies.append(message)
-                case {"channel": "status"} | {"event": "systemStatus"}:
-                    pass
-                case {"channel": "executions" | "balances" as channel}:
-                    self.clients[channel, ""].hear(message)
-                case {"channel": channel, "data": [{"symbol": symbol}, *_]}:
-                    self.clients[channel, symbol].hear(message)
-                case [_, channel, {"sequence": _}]:
-                    self.clients[channel, ""].hear(message)
-                case [_, _, *_, channel, symbol]:
-                    self.clients[channel, symbol].hear(message)
-                case _:
-                    raise AssertionError(message)
-        return frames
-
-    def subscribe(self, client: Any, channel: str, symbol: str = "", **params: Any) -> Any:
-        """Subscribe for a client; what it heard before is not lost."""
-        subscribed = self._params(channel, symbol, params)
-        name = channel
-        if self.version == 1:
-            option = params.get("depth", params.get("interval"))
-            name = channel if option is None else f"{channel}-{option}"
-        self.clients[name, symbol] = client
-        (reply,) = self.say(subscribed("subscribe"))
-        assert reply.get("success", reply.get("status")) in (True, "subscribed"), reply
-        return client
-
-    def unsubscribe(self, channel: str, symbol: str = "", **params: Any) -> None:
-        (reply,) = self.say(self._params(channel, symbol, params)("unsubscribe"))
-        assert reply.get("success", reply.get("status")) in (True, "unsubscribed"), reply
-
-    def _params(self, channel: str, symbol: str, params: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
-        if self.version == 2:
-            symbols = {"symbol": [symbol]} if symbol else {}
-            return lambda verb: {"method": verb, "params": {"channel": channel, **symbols, **params}}
-        pairs = {"pair": [symbol]} if symbol else {}
-        return lambda verb: {"event": verb, **pairs, "subscription": {"name": channel, **params}}
 
 
 class Trader:
@@ -153,82 +65,18 @@ class Day:
         self.markets = {name: self._market(name) for name in PAIRS}
         self.halted = 0
         self.words = Orders(self.rng, self.markets)
-        self.low = {name: dict.fromkeys(SIDES, 0) for name in PAIRS}
-        self.sandbox.exchange.events.book.append(self._book_moved)
-        for name in ("ann", "bob"):
-            pit.trader(name, **WEALTH)
         pit.fund("main", **WEALTH)
-        clients = {"full": pit.kraken} | {name: self._login(name) for name in ("ann", "bob")}
+        clients = {"full": pit.kraken} | {name: pit.trader(name, **WEALTH) for name in ("ann", "bob")}
         self.traders = [Trader(client, key, wire) for key, client in clients.items()]
-        self.lines: list[Line] = []
-        self.books: dict[tuple[str, int], Book2] = {}
-        self.level3s: dict[tuple[str, int], Level3] = {}
-        self.books_1: dict[tuple[str, int], Book1] = {}
-        self.settling: dict[tuple[int, str, str], Any] = {}
-        self._listen()
-        self.guest: tuple[Line, list[tuple[int, Book2 | Book1 | Level3]]] | None = None
-
-    def _login(self, name: str) -> Client:
-        key = self.sandbox.keys.find(name)
-        assert key is not None
-        return type(self.pit.kraken)(self.sandbox, key.api_key, key.api_secret)
+        self.audience = Audience(self.sandbox, self.markets, wire, self.traders[0].token())
+        self.guest: tuple[Line, Book2 | Book1 | Level3] | None = None
 
     def _market(self, name: str) -> Market:
         pair = self.sandbox.catalog.trading_pair(name)
         assert pair is not None
         return self.sandbox.exchange.market(pair)
 
-    def _book_moved(self, market: Market, side: str, price: int) -> None:
-        low = self.low.get(market.pair.altname)
-        if low is not None:
-            name = "bids" if side == "buy" else "asks"
-            low[name] = min(low[name], len(getattr(market.book, name)))
-
-    # The audience
-
-    def _listen(self) -> None:
-        token = self.traders[0].token()
-        first, *others = (Line(self.wire("/v2")) for _ in DEPTHS)
-        for depth, line in zip(DEPTHS, (first, *others), strict=True):
-            for name, pair in PAIRS.items():
-                self.books[name, depth] = line.subscribe(Book2(depth, self.low[name]), "book", pair.v2, depth=depth)
-        for name, pair in PAIRS.items():
-            book = self.books[name, DEPTHS[0]]
-            trades = first.subscribe(Trades2(), "trade", pair.v2, snapshot=True)
-            ticker = first.subscribe(Ticker2("trades", book, trades), "ticker", pair.v2)
-            candles = first.subscribe(Candles2(trades), "ohlc", pair.v2, interval=1)
-            self.settling[2, "ticker", name], self.settling[2, "ohlc", name] = ticker, candles
-            # The other trigger needs another connection, with a book and trades of its own.
-            bbo = others[0].subscribe(
-                Ticker2("bbo", self.books[name, DEPTHS[1]], Trades2()), "ticker", pair.v2, event_trigger="bbo"
-            )
-            self.settling[2, "bbo", name] = bbo
-        self.lines = [first, *others]
-        for depth in DEPTHS_3:
-            line = Line(self.wire("/v2"))
-            self.lines.append(line)
-            for name, pair in PAIRS.items():
-                self.level3s[name, depth] = line.subscribe(
-                    Level3(depth, self.low[name]), "level3", pair.v2, depth=depth, token=token
-                )
-        self.old = Line(self.wire("/"))
-        self.lines.append(self.old)
-        for name, pair in PAIRS.items():
-            for depth in DEPTHS_1:
-                self.books_1[name, depth] = self.old.subscribe(
-                    Book1(depth, self.low[name]), "book", pair.v1, depth=depth
-                )
-            book_1 = self.books_1[name, DEPTHS_1[0]]
-            trades_1 = self.old.subscribe(Trades1(), "trade", pair.v1)
-            for channel, client, params in (
-                ("ticker", Ticker1(book_1, trades_1), {}),
-                ("spread", Spread1(book_1), {}),
-                ("ohlc", Candles1(trades_1), {"interval": 1}),
-            ):
-                self.settling[1, channel, name] = self.old.subscribe(client, channel, pair.v1, **params)
-
-    def all_lines(self) -> Iterator[Line]:
-        yield from self.lines
+    def private_lines(self) -> Iterator[Line]:
         for trader in self.traders:
             yield from (trader.two, trader.one, trader.third)
         if self.guest is not None:
@@ -236,8 +84,7 @@ class Day:
 
     def step(self) -> None:
         """One operation, and everybody looks."""
-        for name, market in self.markets.items():
-            self.low[name].update(bids=len(market.book.bids), asks=len(market.book.asks))
+        self.audience.begin()
         self.halted -= 1
         if self.halted:
             operation = self.rng.choices(*zip(*OPERATION_WEIGHTS, strict=True))[0]
@@ -252,18 +99,13 @@ class Day:
             self.pit.status.set("online", pair=pair)
 
     def look(self) -> None:
-        for line in self.all_lines():
+        for line in self.private_lines():
             line.drain()
-        for client in self.settling.values():
-            client.settled()
-        for name, market in self.markets.items():
-            for book in (self.books[name, 10], self.books[name, 25], self.books_1[name, 10]):
-                same_levels(book, market)
-            same_orders(self.level3s[name, 10], market)
+        self.audience.look()
 
-    def an_order(self, trader: Trader, *, of: str | None = None) -> Order | None:
+    def an_order(self, trader: Trader) -> Order | None:
         """One of the trader's open orders, if there is one."""
-        found = [order for order in trader.account.open.values() if of in (None, order.market.pair.altname)]
+        found = list(trader.account.open.values())
         return self.rng.choice(found) if found else None
 
     def note(self, what: str, refused: str | None) -> None:
@@ -504,21 +346,13 @@ class Day:
         """Somebody unsubscribes and subscribes again: what they hear then is as if they had never been away."""
         which = self.rng.randrange(6)
         name, trader = self.a_pair(), self.rng.choice(self.traders)
-        symbol, token = PAIRS[name].v2, trader.token()
+        token = trader.token()
         if which == 0:
-            depth = self.rng.choice(DEPTHS)
-            line = self.lines[DEPTHS.index(depth)]
-            line.unsubscribe("book", symbol, depth=depth)
-            line.subscribe(self.books[name, depth], "book", symbol, depth=depth)
+            self.audience.renew_book(name, self.rng.choice(DEPTHS))
         elif which == 1:
-            depth = self.rng.choice(DEPTHS_3)
-            line = self.lines[len(DEPTHS) + DEPTHS_3.index(depth)]
-            line.unsubscribe("level3", symbol, depth=depth, token=token)
-            line.subscribe(self.level3s[name, depth], "level3", symbol, depth=depth, token=token)
+            self.audience.renew_level3(name, self.rng.choice(DEPTHS_3), token)
         elif which == 2:
-            depth = self.rng.choice(DEPTHS_1)
-            self.old.unsubscribe("book", PAIRS[name].v1, depth=depth)
-            self.old.subscribe(self.books_1[name, depth], "book", PAIRS[name].v1, depth=depth)
+            self.audience.renew_book_1(name, self.rng.choice(DEPTHS_1))
         elif which == 3:
             trader.two.unsubscribe("executions", token=token)
             trader.executions.restart()
@@ -538,18 +372,17 @@ class Day:
     def guests(self) -> None:
         """A client joins in the middle, or goes without a word."""
         if self.guest is not None:
-            line, clients = self.guest
+            line, client = self.guest
             line.drain()
-            for depth, client in clients:
-                same = same_orders if isinstance(client, Level3) else same_levels
-                same(client, self.markets["XBTUSD"])  # type: ignore[arg-type]  # the check fits the client
-                assert client.depth == depth
+            if isinstance(client, Level3):
+                same_orders(client, self.markets["XBTUSD"])
+            else:
+                same_levels(client, self.markets["XBTUSD"])
             line.wire.leave()
             self.guest = None
             self.tally["a client that comes and goes"] += 1
             return
-        depth, low, pair = self.rng.choice((10, 100)), self.low["XBTUSD"], PAIRS["XBTUSD"]
-        client: Book2 | Book1 | Level3
+        depth, low, pair = self.rng.choice((10, 100)), self.audience.low["XBTUSD"], PAIRS["XBTUSD"]
         if self.rng.random() < 0.3:
             line = Line(self.wire("/ws"))
             client = line.subscribe(Book1(depth, low), "book", pair.v1, depth=depth)
@@ -560,7 +393,7 @@ class Day:
             line = Line(self.wire("/ws-l3/v2"))
             token = self.traders[1].token()
             client = line.subscribe(Level3(depth, low), "level3", pair.v2, depth=depth, token=token)
-        self.guest = line, [(depth, client)]
+        self.guest = line, client
 
 
 OPERATION_WEIGHTS: tuple[tuple[Callable[[Day], None], int], ...] = (
@@ -594,27 +427,3 @@ CONTROL_WEIGHTS = (
 
 
 # What has to be the same
-
-
-def same_levels(book: Book1 | Book2, market: Market) -> None:
-    """A client's book and the exchange's."""
-    scale, lots = market.pair.price_scale, market.pair.lot_decimals
-    for name, side in zip(SIDES, ("buy", "sell"), strict=True):
-        real = []
-        for level in market.book.levels(side):  # type: ignore[arg-type]  # it is one of the two
-            if len(real) == book.depth:
-                break
-            real.append((Decimal(level.price).scaleb(-scale), Decimal(level.volume).scaleb(-lots)))
-        assert book.rows(name) == real, f"{name} of depth {book.depth}"
-
-
-def same_orders(client: Level3, market: Market) -> None:
-    scale, lots = market.pair.price_scale, market.pair.lot_decimals
-    for name, side in zip(SIDES, ("buy", "sell"), strict=True):
-        real = []
-        for number, level in enumerate(market.book.levels(side)):  # type: ignore[arg-type]  # it is one of the two
-            if number == client.depth:
-                break
-            price = Decimal(level.price).scaleb(-scale)
-            real += [(o.txid, price, Decimal(o.offered).scaleb(-lots)) for o in level.orders.values()]
-        assert client.rows(name) == real, f"{name} of depth {client.depth}"

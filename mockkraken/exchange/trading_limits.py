@@ -94,6 +94,15 @@ class TradingLimits:
         counter.units = max(before, min(before + units, limit.max)) if CLAMP else before + units
 
 
+def points(account: Account, pair_id: str, now: int) -> int:
+    """Where an account's counter on a pair stands, in whole points [doc that it is an integer].
+
+    Rounded down [guess]: so it is at the threshold just when orders are refused.
+    """
+    counter = account.trading.get(pair_id)
+    return 0 if counter is None else counter.settle(TRADING_LIMITS[account.tier], now) // POINT
+
+
 def _why(account: Account, pair_id: str) -> str:
     counter, limit = account.trading[pair_id], TRADING_LIMITS[account.tier]
     return (

@@ -28,15 +28,14 @@ class _Grant(msgspec.Struct):
     key: Key
     generation: int
     until: int
-    users: int = 0
+    users: set[int] = msgspec.field(default_factory=set)
 
-    def lives(self, now: int) -> bool:
+    def lives(self, now: int, connection: int | None) -> bool:
+        """Whether it is good, on that connection; None: on any that uses it."""
         # [guess] kraken/10 §3.4: a token dies with its key, also when that is disabled or runs out.
-        return (
-            (now < self.until or self.users > 0)
-            and self.generation == self.key.generation
-            and not self.key.expired(now)
-        )
+        if self.generation != self.key.generation or self.key.expired(now):
+            return False
+        return now < self.until or (bool(self.users) if connection is None else connection in self.users)
 
 
 class Tokens:
@@ -57,31 +56,37 @@ class Tokens:
         self._grants[token] = _Grant(key, key.generation, now + LIFETIME * SECOND)
         return token
 
-    def use(self, token: str, now: int) -> Key | None:
-        """As `lookup`, and the token stays good for as long as somebody uses it: till as many times `release`."""
-        key = self.lookup(token, now)
+    def use(self, token: str, now: int, connection: int) -> Key | None:
+        """As `lookup`, and on that connection the token stays good until it is released."""
+        key = self.lookup(token, now, connection)
         if key is not None:
-            self._grants[token].users += 1
+            self._grants[token].users.add(connection)
         return key
 
-    def release(self, token: str) -> None:
+    def release(self, token: str, connection: int) -> None:
         """A connection that used it is gone; one that has been expired meanwhile is nobody's any more."""
         grant = self._grants.get(token)
-        if grant is not None and grant.users:
-            grant.users -= 1
+        if grant is not None:
+            grant.users.discard(connection)
 
-    def lookup(self, token: str, now: int) -> Key | None:
-        """The key that a token stands for; None when it is unknown, too old, or its key is gone."""
+    def lookup(self, token: str, now: int, connection: int | None = None) -> Key | None:
+        """The key that a token stands for; None when it is unknown, too old, or its key is gone.
+
+        Args:
+            token: what was issued.
+            now: the time (ns).
+            connection: the number of the one that brings it, on which it may have been used in time; None: any.
+        """
         grant = self._grants.get(token)
-        return grant.key if grant is not None and grant.lives(now) else None
+        return grant.key if grant is not None and grant.lives(now, connection) else None
 
-    def key(self, token: str, now: int) -> Key:
-        """As `lookup`, for a request on a socket that brings this token.
+    def key(self, token: str, now: int, connection: int) -> Key:
+        """As `lookup`, for a request on a connection that brings this token.
 
         Raises:
             KrakenError: the token is none, too old, or its key is gone.
         """
-        key = self.lookup(token, now)
+        key = self.lookup(token, now, connection)
         if key is None:
             raise KrakenError(STALE_TOKEN_ERROR, self._why_not(token, now), check="key")
         key.last_used = now
@@ -93,7 +98,7 @@ class Tokens:
             return "there is no such token: GetWebSocketsToken gives one"
         if grant.generation != grant.key.generation or grant.key.expired(now):
             return f"the token's key {grant.key.name!r} is no longer in use"
-        return f"the token was to be used within {LIFETIME} seconds, and no connection that used it is left"
+        return f"the token was to be used within {LIFETIME} seconds, and this connection has not"
 
     def expire(self, now: int, key: Key | None = None) -> dict[Key, int]:
         """End the tokens of one key, or all; how many of each key were alive."""
@@ -101,13 +106,13 @@ class Tokens:
         for token, grant in list(self._grants.items()):
             if key is None or grant.key is key:
                 del self._grants[token]
-                if grant.lives(now):
+                if grant.lives(now, None):
                     ended[grant.key] = ended.get(grant.key, 0) + 1
         return ended
 
     def _prune(self, now: int) -> None:
         for token, grant in list(itertools.takewhile(lambda item: item[1].until <= now, self._grants.items())):
-            if not grant.lives(now):
+            if not grant.lives(now, None):
                 del self._grants[token]
         if len(self._grants) >= _TOKENS:
             del self._grants[next(iter(self._grants))]

@@ -64,8 +64,9 @@ def examine(records: Iterable[Mapping[str, Any]]) -> Diagnosis:
     for (run, name), requests in _by_key(records).items():
         suspicions = [] if name is None else [*History(requests).suspicions, *_sent_again(requests)]
         findings += _findings(run, [*suspicions, *_others(requests)])
-        if name is not None:
-            timelines.append(_timeline(run, requests))
+        signed = [request for request in requests if not request.socket]
+        if name is not None and signed:
+            timelines.append(_timeline(run, signed))
     findings.sort(key=_rank)
     return Diagnosis(findings, timelines)
 
@@ -113,7 +114,7 @@ def _others(requests: Sequence[Request]) -> list[Suspicion]:
         remote = request.sender.remote
         if request.check == "lockout":
             found.append(Suspicion("N31", request, culprit=streaks.get(remote)))
-        elif request.check in errors.LOCKING:
+        elif request.check in errors.LOCKING and not request.socket:
             streaks.setdefault(remote, request)
         elif request.used:
             streaks.pop(remote, None)

@@ -49,6 +49,7 @@ class Request:
         before: the key's highest nonce before it, as far as it is known; filled in by the doctor.
         turn: its place among what its sender has sent; filled in by the doctor.
         scenario: what the gate took it for; the doctor may know better.
+        socket: whether it came over a WebSocket, where there are no nonces and no lockouts.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Request:
         "scenario",
         "sender",
         "seq",
+        "socket",
         "text",
         "time",
         "turn",
@@ -79,6 +81,7 @@ class Request:
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.seq: int = row.get("seq") or 0
+        self.socket = row.get("transport") in ("ws1", "ws2")
         self.time: str | None = row.get("time")
         self.at = _ns(self.time)
         self.key: str | None = row.get("key")

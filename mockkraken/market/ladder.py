@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LEVELS = 100  # a side
 BAND = 110  # The levels spread over 1/BAND of the price at most: within 1 %, there is enough for default balances.
 PART_OF_A_DAY = 20  # ... and never less than that part of a recorded day's volume.
+DIGITS = 15  # Clients that keep volumes as floats lose further ones, and then find the checksum of a book wrong.
 PLENTY = 2  # Each side's depth within the band, as a multiple of the largest default balance that may come.
 SIDES: tuple[Literal["buy"], Literal["sell"]] = ("buy", "sell")
 
@@ -91,7 +92,9 @@ class Ladder:
             yield self._quote(price, index)
 
     def _quote(self, price: int, index: int) -> Quote:
-        return Quote(price, self._volume * (500 + self._sizes[index & 255] * 4) // 1010 or 1)
+        volume = self._volume * (500 + self._sizes[index & 255] * 4) // 1010 or 1
+        excess = len(str(volume)) - DIGITS
+        return Quote(price, volume - volume % 10**excess if excess > 0 else volume)
 
     def _scale(self, top: Top) -> None:
         """Choose cell and volume by the price's power of two, so that they stay while it does not go far."""

@@ -10,17 +10,19 @@ from mockkraken.errors import KrakenError
 if TYPE_CHECKING:
     from mockkraken.exchange import Account
     from mockkraken.gate.permissions import Permission
-    from mockkraken.ws.connection import Request
+    from mockkraken.ws.connection import Connection, Request
     from mockkraken.ws.venue import Venue
 
 
-def admit(venue: Venue, token: str, needs: Permission, request: Request) -> Account:
-    """The account that a request acts for. What a token may do is what its key may do when it is used [guess].
+def admit(venue: Venue, connection: Connection, token: str, needs: Permission, request: Request) -> Account:
+    """The account that a request on a connection acts for.
+
+    What a token may do is what its key may do when it is used [guess].
 
     Raises:
         KrakenError: the token is none, too old, or its key is gone or lacks a permission.
     """
-    request.key = key = venue.tokens.key(token, venue.clock.now())
+    request.key = key = venue.tokens.key(token, venue.clock.now(), connection.number)
     if not needs.allows(key.permissions):
         raise KrakenError(errors.PERMISSION_DENIED, needs.why_not(key.permissions), check="permission")
     return venue.exchange.accounts[key.account]

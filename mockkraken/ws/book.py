@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from mockkraken.ws.checksum import CHECKED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sortedcontainers import SortedDict
 
     from mockkraken.exchange.book import Book, Level
     from mockkraken.exchange.orders import Side
 
+DEPTHS = (10, 25, 100, 500, 1000)
+"""The depths that the `book` channel has, in both versions [doc]."""
+
 Held = TypeVar("Held")
+Line = TypeVar("Line")
+Told = TypeVar("Told")
 Top = tuple[tuple[int, int], ...]
 """(price, volume) of the best levels of a side, as many as a checksum covers, best first."""
 
@@ -117,6 +122,55 @@ class Window(Generic[Held]):
             yield price, self.held[price]
 
 
+class Runs(Generic[Line, Told]):
+    """Changes as they come, joined to updates: each is a run of changes of one side.
+
+    Args:
+        told: makes an update of a run's side, lines, and the time of its last change.
+    """
+
+    __slots__ = ("_lines", "_pushed_out", "_side", "_time", "_told", "_updates")
+
+    def __init__(self, told: Callable[[Side, list[Line], int], Told]) -> None:
+        self._told = told
+        self._updates: list[Told] = []
+        # The run that goes on.
+        self._side: Side = "buy"
+        self._lines: list[Line] = []
+        self._time = 0
+        # The levels that it pushes out. A client may keep them until its end, so none may change within it.
+        self._pushed_out: set[int] = set()
+
+    def lines(self, side: Side, now: int) -> list[Line]:
+        """Where a change of a side is noted: what went before on the other is an update of its own."""
+        if side != self._side:
+            self.end()
+            self._side = side
+        self._time = now
+        return self._lines
+
+    def push_out(self, price: int) -> None:
+        """The level at that price has been pushed out of the window."""
+        self._pushed_out.add(price)
+
+    def has_pushed_out(self, side: Side, price: int) -> bool:
+        """Whether the run that goes on has pushed that level out."""
+        return price in self._pushed_out and side == self._side
+
+    def end(self) -> None:
+        """What comes now is an update of its own."""
+        if self._lines:
+            self._updates.append(self._told(self._side, self._lines, self._time))
+            self._lines = []
+        self._pushed_out.clear()
+
+    def take(self) -> list[Told]:
+        """The updates since the last call, in order."""
+        self.end()
+        taken, self._updates = self._updates, []
+        return taken
+
+
 class BookView:
     """What a subscriber of a given depth holds of one market's book, kept in step event by event.
 
@@ -132,53 +186,36 @@ class BookView:
         for window, levels in ((self._bids, book.levels("buy")), (self._asks, book.levels("sell"))):
             for level in islice(levels, depth):
                 window.put(level.price, (level.volume, level.changed))
-        self._updates: list[Update] = []
-        # The run of changes of one side that goes on.
-        self._side: Side = "buy"
-        self._entries: list[Entry] = []
-        self._time = 0
-        # The levels that it pushes out. A client may keep them until its end, so none may change within it.
-        self._pushed_out: set[int] = set()
+        self._runs: Runs[Entry, Update] = Runs(self._told)
 
     def see(self, side: Side, price: int, now: int) -> None:
         """The live book has changed at a price. To be called at once after each single change, with the time (ns)."""
-        window = self._bids if side == "buy" else self._asks
+        window, runs = self._bids if side == "buy" else self._asks, self._runs
         if not window.covers(price):
-            if price in self._pushed_out and side == self._side:
-                self._end_run()
+            if runs.has_pushed_out(side, price):
+                runs.end()
             return
         level: Level | None = window.levels.get(price)
         held = window.held.get(price)
         if level is None:
             if held is None:
                 return
-            self._run(side, now)
-            self._entries.append(Entry(price, 0, now, False))
+            lines = runs.lines(side, now)
+            lines.append(Entry(price, 0, now, False))
             window.drop(price)
             moved_in = window.next()
             if moved_in is not None:
                 window.put(moved_in.price, (moved_in.volume, moved_in.changed))
-                self._entries.append(Entry(moved_in.price, moved_in.volume, moved_in.changed, True))
+                lines.append(Entry(moved_in.price, moved_in.volume, moved_in.changed, True))
             return
         if held is None or held[0] != level.volume:
-            self._run(side, now)
-            self._entries.append(Entry(price, level.volume, level.changed, False))
+            runs.lines(side, now).append(Entry(price, level.volume, level.changed, False))
         pushed_out = window.put(price, (level.volume, level.changed))
         if pushed_out is not None:
-            self._pushed_out.add(pushed_out)
+            runs.push_out(pushed_out)
 
-    def _run(self, side: Side, now: int) -> None:
-        """A change of a side is about to be noted: what went before on the other is an update of its own."""
-        if side != self._side:
-            self._end_run()
-            self._side = side
-        self._time = now
-
-    def _end_run(self) -> None:
-        if self._entries:
-            self._updates.append(Update(self._side, self._entries, *self.best(), self._time))
-            self._entries = []
-        self._pushed_out.clear()
+    def _told(self, side: Side, entries: list[Entry], time: int) -> Update:
+        return Update(side, entries, *self.best(), time)
 
     def best(self) -> tuple[Top, Top]:
         """The best bids and the best asks now: what the checksum of a snapshot covers."""
@@ -190,9 +227,7 @@ class BookView:
 
     def take_updates(self) -> list[Update]:
         """What has changed since the last call, in order."""
-        self._end_run()
-        taken, self._updates = self._updates, []
-        return taken
+        return self._runs.take()
 
     def snapshot(self) -> tuple[list[Entry], list[Entry]]:
         """The window as it is now: bids and asks, best first."""

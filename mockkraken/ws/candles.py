@@ -14,6 +14,9 @@ from mockkraken.exchange.tape import Candle
 if TYPE_CHECKING:
     from mockkraken.exchange.tape import Print, Tape
 
+INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
+"""The minutes of a candle, in both versions [doc]."""
+
 
 class Forming:
     """The candle of one interval that is forming now, kept from trade to trade.

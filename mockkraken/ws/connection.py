@@ -145,7 +145,8 @@ class Connection:
         self._socket = socket
         self._messages = Messages(venue.settings)
         self._beat: Timer | None = None
-        self._idle: Timer | None = venue.clock.call_at(self._heard + IDLE, self._look_idle)
+        self._idle: Timer | None = None
+        self._watch_idle()
 
     # Going out
 
@@ -237,10 +238,14 @@ class Connection:
         self._watch_idle()
 
     def repace(self) -> None:
-        """Time passes at another pace: the next heartbeat must not be as far away as it was on a faster clock."""
+        """Time passes at another pace: what comes next must not be as far away as it was on a faster clock."""
         if self._beat is not None and self._beat.when > self._next_beat():
             self._beat.cancel()
             self._set_beat()
+        if self._idle is not None and self._idle.when > self._heard + self._may_idle():
+            self._idle.cancel()
+            self._idle = None
+            self._watch_idle()
 
     def _set_beat(self) -> None:
         self._beat = self._venue.clock.call_at(self._next_beat(), self._send_beat)
@@ -256,13 +261,17 @@ class Connection:
 
     def _watch_idle(self) -> None:
         if self._idle is None:
-            self._idle = self._venue.clock.call_at(self._heard + IDLE, self._look_idle)
+            self._idle = self._venue.clock.call_at(self._heard + self._may_idle(), self._look_idle)
+
+    def _may_idle(self) -> int:
+        # On a fast clock a minute is over before a client can say its first word: it has a second of the machine.
+        return max(IDLE, int(self._venue.clock.scale * SECOND))
 
     def _look_idle(self) -> None:
         self._idle = None
         if self._beat is not None:
             return
-        if self._venue.clock.now() - self._heard < IDLE:
+        if self._venue.clock.now() - self._heard < self._may_idle():
             self._watch_idle()
         else:
             self.close(IDLE_CLOSE_CODE)
@@ -278,13 +287,13 @@ class Connection:
                 timer.cancel()
         self._beat = self._idle = None
         for token in self.tokens:
-            self._venue.tokens.release(token)
+            self._venue.tokens.release(token, self.number)
         self.tokens.clear()
 
     def keep_token(self, token: str) -> None:
-        """A private subscription was made with it: it stays good for as long as the connection lasts."""
-        if token not in self.tokens and self._venue.tokens.use(token, self._venue.clock.now()) is not None:
-            self.tokens.add(token)
+        """A private subscription was made with it: here it stays good for as long as the connection lasts."""
+        self._venue.tokens.use(token, self._venue.clock.now(), self.number)
+        self.tokens.add(token)
 
     def shown(self) -> dict[str, Any]:
         """The connection as `/mock/connections` shows it."""

@@ -103,6 +103,7 @@ class Method(msgspec.Struct, frozen=True):
             refuses it whole.
         needs: what the token's key must be allowed to.
         fields: what a request may say besides the token.
+        check: looks for what only some requests must say; raises what refuses them, before the token is looked at.
     """
 
     name: str
@@ -110,3 +111,4 @@ class Method(msgspec.Struct, frozen=True):
     call: Callable[[Asked], Iterable[dict[str, Any]]]
     needs: Permission
     fields: tuple[Field, ...] = ()
+    check: Callable[[dict[str, Any]], None] | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mockkraken.ws.book import Window
+from mockkraken.ws.book import Runs, Window
 from mockkraken.ws.checksum import CHECKED
 
 if TYPE_CHECKING:
@@ -85,21 +85,14 @@ class Level3View:
         for window, levels in ((self._bids, book.levels("buy")), (self._asks, book.levels("sell"))):
             for level in islice(levels, depth):
                 window.put(level.price, _queue(level))
-        self._updates: list[Level3Update] = []
-        # The run of changes of one side that goes on.
-        self._side: Side = "buy"
-        self._entries: list[OrderEntry] = []
-        self._time = 0
-        # The levels that it pushes out. A client may keep their orders until its end, so none may change or return
-        # within it.
-        self._pushed_out: set[int] = set()
+        self._runs: Runs[OrderEntry, Level3Update] = Runs(self._told)
 
     def see(self, side: Side, price: int, now: int) -> None:
         """The live book has changed at a price. To be called at once after each single change, with the time (ns)."""
-        window = self._bids if side == "buy" else self._asks
+        window, runs = self._bids if side == "buy" else self._asks, self._runs
         if not window.covers(price):
-            if price in self._pushed_out and side == self._side:
-                self._end_run()
+            if runs.has_pushed_out(side, price):
+                runs.end()
             return
         level: Level | None = window.levels.get(price)
         before = window.held.get(price, _NOBODY)
@@ -107,36 +100,26 @@ class Level3View:
             after = _queue(level)
             entries = _changes(before, after, now)
             if entries:
-                self._run(side, now)
-                self._entries += entries
+                runs.lines(side, now).extend(entries)
             pushed_out = window.put(price, after)
             if pushed_out is not None:
-                self._pushed_out.add(pushed_out)
+                runs.push_out(pushed_out)
         elif before is not _NOBODY:
             moved_in = window.next()
-            if moved_in is not None and moved_in.price in self._pushed_out:
-                self._end_run()
-            self._run(side, now)
-            self._entries += _changes(before, _NOBODY, now)
+            # A client may have kept the orders of a level that the run has pushed out: it must not get them twice.
+            if moved_in is not None and runs.has_pushed_out(side, moved_in.price):
+                runs.end()
+            lines = runs.lines(side, now)
+            lines += _changes(before, _NOBODY, now)
             window.drop(price)
             if moved_in is not None:
                 queue = _queue(moved_in)
                 window.put(moved_in.price, queue)
-                self._entries += queue.orders.values()
+                lines += queue.orders.values()
 
-    def _run(self, side: Side, now: int) -> None:
-        """A change of a side is about to be noted: what went before on the other is an update of its own."""
-        if side != self._side:
-            self._end_run()
-            self._side = side
-        self._time = now
-
-    def _end_run(self) -> None:
-        if self._entries:
-            bids, asks = (self._entries, []) if self._side == "buy" else ([], self._entries)
-            self._updates.append(Level3Update(bids, asks, *self.best(), self._time))
-            self._entries = []
-        self._pushed_out.clear()
+    def _told(self, side: Side, entries: list[OrderEntry], time: int) -> Level3Update:
+        bids, asks = (entries, []) if side == "buy" else ([], entries)
+        return Level3Update(bids, asks, *self.best(), time)
 
     def best(self) -> tuple[TopOrders, TopOrders]:
         """The best bids and the best asks now: what the checksum of a snapshot covers."""
@@ -148,9 +131,7 @@ class Level3View:
 
     def take_updates(self) -> list[Level3Update]:
         """What has changed since the last call, in order."""
-        self._end_run()
-        taken, self._updates = self._updates, []
-        return taken
+        return self._runs.take()
 
     def snapshot(self) -> tuple[list[OrderEntry], list[OrderEntry]]:
         """The window as it is now: bids and asks, best level first, each in queue order. All are `add`."""

@@ -56,8 +56,10 @@ class Attempts:
         while times and times[0] <= now - WINDOW:
             times.popleft()
         if len(times) >= ATTEMPTS:
-            times.clear()
+            del self._times[address]
             self._banned[address] = now + BAN
+            if len(self._banned) > _ADDRESSES:
+                del self._banned[next(iter(self._banned))]
             return now + BAN
         times.append(now)
         if len(self._times) > _ADDRESSES:

@@ -51,7 +51,7 @@ class Relay:
 
     def through(self, url: str) -> str:
         """The same URL, by way of here."""
-        return url.replace(self._host, "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1]))
+        return url.replace(self._host, f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}")
 
     def cut(self) -> None:
         """Tear all connections; new ones may be made."""

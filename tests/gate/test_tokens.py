@@ -86,48 +86,48 @@ def test_old_tokens_do_not_pile_up(ring, tokens):
     assert len(tokens._grants) == 900
 
 
-def test_a_token_in_use_does_not_run_out(ring, tokens):
+def test_a_token_in_use_does_not_run_out_on_that_connection(ring, tokens):
     key = ring.create("main", "k", now=NOW)
     token, later = tokens.issue(key, NOW), NOW + 3600 * SECOND
-    assert tokens.use(token, NOW + 900 * SECOND - 1) is key
-    assert tokens.use(token, later) is key  # by another connection
+    for connection in (1, 2):
+        assert tokens.use(token, NOW + 900 * SECOND - 1, connection) is key
     tokens.issue(key, later)  # which sweeps out what has run out
-    tokens.release(token)
-    assert tokens.lookup(token, later) is key
-    tokens.release(token)
+    assert [tokens.lookup(token, later, connection) is key for connection in (1, 2, 3)] == [True, True, False]
+    assert tokens.use(token, later, 3) is None
+    assert tokens.use(token, later, 1) is key
+    tokens.release(token, 1)
+    assert [tokens.lookup(token, later, connection) is key for connection in (1, 2)] == [False, True]
+    assert tokens.lookup(token, later) is key  # somewhere
+    tokens.release(token, 2)
     assert tokens.lookup(token, later) is None
-    tokens.release(token)
+    tokens.release(token, 2)
 
 
 def test_a_token_whose_user_has_left_in_time_is_good_till_its_time(ring, tokens):
     key = ring.create("main", "k", now=NOW)
     token = tokens.issue(key, NOW)
-    tokens.use(token, NOW)
-    tokens.release(token)
-    tokens.release(token)  # once too often
-    assert tokens.use(token, NOW) is key
-    assert tokens.lookup(token, NOW + 900 * SECOND) is key
-    tokens.release(token)
-    assert tokens.lookup(token, NOW + 900 * SECOND - 1) is key
-    assert tokens.lookup(token, NOW + 900 * SECOND) is None
+    tokens.use(token, NOW, 1)
+    tokens.release(token, 1)
+    assert tokens.lookup(token, NOW + 900 * SECOND - 1, 1) is key
+    assert tokens.lookup(token, NOW + 900 * SECOND, 1) is None
 
 
 def test_a_token_too_old_can_not_be_used(ring, tokens):
     key = ring.create("main", "k", now=NOW)
     token = tokens.issue(key, NOW)
-    assert tokens.use(token, NOW + 900 * SECOND) is None
-    assert tokens.use("nobody's", NOW) is None
+    assert tokens.use(token, NOW + 900 * SECOND, 1) is None
+    assert tokens.use("nobody's", NOW, 1) is None
 
 
 def test_a_token_in_use_dies_with_its_key_and_by_expiry(ring, tokens):
     first, second = ring.create("main", "k", now=NOW), ring.create("main", "l", now=NOW)
     mine, other = tokens.issue(first, NOW), tokens.issue(second, NOW)
-    tokens.use(mine, NOW)
-    tokens.use(other, NOW)
+    tokens.use(mine, NOW, 1)
+    tokens.use(other, NOW, 1)
     ring.delete(first)
-    assert tokens.lookup(mine, NOW) is None
+    assert tokens.lookup(mine, NOW, 1) is None
     assert tokens.expire(NOW + 3600 * SECOND) == {second: 1}
-    assert tokens.lookup(other, NOW) is None
+    assert tokens.lookup(other, NOW, 1) is None
 
 
 def test_on_a_clock_that_stands_still_the_oldest_give_way(ring, tokens, monkeypatch):

@@ -16,8 +16,9 @@ from mockkraken.exchange.trades import Execution, Trade
 from mockkraken.ids import Ids, generator
 
 if TYPE_CHECKING:
-    from mockkraken.sandbox import Sandbox
     from traders import Client
+
+    from mockkraken.sandbox import Sandbox
 
 Opener = Callable[..., Position]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -164,3 +165,35 @@ class TestRounding:
     def test_truncation(self, units: int, places: int, to: int) -> None:
         exact = Fraction(units, 10**places) * 10**to
         assert decimals.truncate(decimals.fmt(units, places), to) == int(exact)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12.340", "12.340"),
+        ("-0", "-0"),
+        ("1.5e-3", "0.0015"),
+        ("-1.5E+3", "-1500"),
+        ("5.1e-05", "0.000051"),
+        ("12.5e1", "125"),
+        ("0.0012e2", "0.12"),
+        ("1e40", "1" + "0" * 40),
+        ("1e41", None),
+        ("1e-41", None),
+        ("1e99999999999", None),
+        ("", None),
+        ("NaN", None),
+        ("1,5", None),
+        ("٣", None),
+    ],
+)
+def test_a_number_without_its_exponent(text: str, expected: str | None) -> None:
+    assert decimals.plain(text) == expected
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9))
+def test_no_digit_is_lost_with_the_exponent(number: Decimal) -> None:
+    plain = decimals.plain(str(number))
+    if plain is not None:
+        assert "e" not in plain.lower()
+        assert Decimal(plain) == number

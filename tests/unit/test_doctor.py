@@ -1171,3 +1171,46 @@ def test_spans_for_people(ns, text, short):
 
 def test_gaps_without_a_unit_are_bare_numbers():
     assert (gap(7, None), gap(7, unit_of(MS)), gap(7, unit_of(MS), short=True)) == ("7", "7 milliseconds", "7 ms")
+
+
+def over_a_socket(traffic: Traffic, **refused: Any) -> int:
+    """A trading request over WebSocket: it has no nonce."""
+    return traffic.journal.add(
+        **{
+            "time": NS + traffic.at,
+            "transport": "ws2",
+            "remote": "127.0.0.1",
+            "endpoint": "add_order",
+            "outcome": "refused" if refused else "accepted",
+            "http_status": 101,
+            "duration_us": 90,
+            "account": "main",
+            "key": traffic.key,
+            "api_key": f"MOCKKRAKEN{traffic.key}",
+            "port": 50001,
+            **refused,
+        }
+    )
+
+
+def test_what_comes_over_a_socket_is_no_part_of_the_nonces():
+    traffic = Traffic()
+    over_a_socket(traffic)
+    assert traffic.examine().timelines == []
+    traffic.send(MS)
+    for _ in range(20):
+        over_a_socket(traffic)
+        over_a_socket(traffic, check="key", error="ESession:Invalid session")
+    diagnosis = traffic.examine()
+    [timeline] = diagnosis.timelines
+    assert [row["endpoint"] for row in timeline["requests"]] == ["Balance"]
+    traffic.send(MS + 1, check="lockout")
+    [finding] = [finding for finding in traffic.examine().findings if finding["scenario"] == "N31"]
+    assert finding["culprit"] is None
+
+
+def test_a_permission_that_a_token_lacks_is_found():
+    traffic = Traffic()
+    seq = over_a_socket(traffic, check="permission", error="EGeneral:Permission denied")
+    [finding] = traffic.examine().findings
+    assert (finding["scenario"], finding["evidence"]) == ("permission", [seq])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from msgspec import structs
 
+from mockkraken import decimals
 from mockkraken.catalog import Catalog
 from mockkraken.catalog.world import world
+from mockkraken.market.ladder import Ladder, recorded_top
+from mockkraken.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from conftest import Pit
@@ -244,3 +248,19 @@ class TestClientsInTheWay:
             pit.enter(pit.main, market, "sell", volume // 3)
         assert {asset: total(asset) for asset in before} == before
         assert pit.exchange.fees.balance("ZUSD") > 0
+
+
+def test_no_quote_has_more_digits_than_a_float_keeps() -> None:
+    sandbox = Sandbox()
+    large = 0
+    for pair_id in sandbox.catalog.records:
+        pair = sandbox.catalog.pair(pair_id)
+        top = recorded_top(pair)
+        if top is None:
+            continue
+        ladder = Ladder(pair, 0, sandbox.makers._largest)
+        for quote in itertools.islice(ladder.quotes(top, "sell"), 3):
+            text = decimals.fmt(quote.volume, pair.lot_decimals)
+            assert f"{Decimal(repr(float(text))):.{pair.lot_decimals}f}" == text
+            large += quote.volume >= 10**15
+    assert large > 100  # so many would have more

@@ -9,6 +9,8 @@ import pytest
 
 from mockkraken.clock import HOUR, SECOND
 from mockkraken.control.operations import Control
+from mockkraken.settings import Settings
+from mockkraken.ws import limits
 from mockkraken.ws.doors import door
 
 if TYPE_CHECKING:
@@ -174,6 +176,19 @@ class TestIdleness:
         advance(sandbox, 50)
         assert client.socket.closed is None
 
+    def test_on_a_fast_clock_there_is_a_machine_second(self, sandbox: Sandbox, wire: Connect, path: str) -> None:
+        sandbox.clock.run(1_000_000)
+        client = wire(path)
+        timer = client.connection._idle
+        assert timer is not None
+        assert timer.when >= sandbox.clock.now() + 900_000 * SECOND
+        # And back at the machine's pace, a minute is a minute.
+        sandbox.clock.run(1)
+        timer = client.connection._idle
+        assert timer is not None
+        assert timer.when <= sandbox.clock.now() + 60 * SECOND
+        assert client.socket.closed is None
+
     def test_who_has_subscribed_never_is(self, sandbox: Sandbox, wire: Connect, path: str) -> None:
         client = wire(path)
         subscribe(client)
@@ -220,6 +235,24 @@ class TestLimits:
         assert client.connection.subscriptions == {}
         (record,) = sandbox.journal.records(outcome="refused")[0]
         assert (record["error"], record["check"]) == ("Exceeded msg rate", "rate")
+
+    def test_addresses_are_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(limits, "_ADDRESSES", 10)
+        attempts = limits.Attempts(Settings.of(rate_limits="on"))
+        for number in range(50):
+            for _ in range(150):
+                assert attempts.refused_until(f"10.0.0.{number}", 0) is None
+            assert attempts.refused_until(f"10.0.0.{number}", 0) is not None
+        assert len(attempts._times) <= 10
+        assert len(attempts._banned) <= 10
+        assert attempts.refused_until("10.0.0.49", 0) is not None
+
+    def test_symbols_of_one_message(self, wire: Connect) -> None:
+        client = wire()
+        (refusal,) = client.subscribe("trade", symbol=["BTC/USD"] * 2001)
+        assert (refusal["error"], refusal["symbol"]) == ("Malformed request", "BTC/USD")
+        assert client.connection.subscriptions == {}
+        assert len(client.subscribe("trade", symbol=["X/Y"] * 2000)) == 2000
 
     def test_no_limit_with_rate_limits_off(self, wire: Connect) -> None:
         client = wire()
@@ -281,17 +314,30 @@ class TestEnd:
         again = wire()
         assert again.greeting == client.greeting  # same seed, same clock: the same bytes
 
-    def test_a_token_lives_as_long_as_the_connection_that_used_it(self, sandbox: Sandbox, wire: Connect) -> None:
-        client = wire()
+    @pytest.mark.parametrize("path", ["/v2", "/"])
+    def test_a_token_stays_good_on_the_connection_that_used_it_in_time(
+        self, sandbox: Sandbox, wire: Connect, path: str
+    ) -> None:
+        client = wire(path)
         token = client.token()
-        client.subscribe("balances", token=token)
+        if path == "/v2":
+            client.subscribe("balances", token=token)
+        else:
+            client.say({"event": "subscribe", "subscription": {"name": "openOrders", "token": token}})
         advance(sandbox, 901)
         client.take()
-        other = wire()
-        assert client.method("cancel_all", token=token)["success"]
-        assert other.method("cancel_all", token=token)["success"]
-        client.leave()
-        assert other.method("cancel_all", token=token)["error"] == "ESession:Invalid session"
+        other = wire(path)
+
+        def cancel_all(on: Wire) -> dict[str, Any]:
+            if path == "/v2":
+                return on.method("cancel_all", token=token)
+            (reply,) = on.say({"event": "cancelAll", "token": token})
+            return reply
+
+        assert "ESession" not in str(cancel_all(client))
+        assert cancel_all(other)["error" if path == "/v2" else "errorMessage"] == "ESession:Invalid session"
+        reason = sandbox.journal.records()[0][-1]["reason"]
+        assert reason == "the token was to be used within 900 seconds, and this connection has not"
 
 
 class TestShown:

@@ -11,10 +11,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from audience import DEPTHS, DEPTHS_1, DEPTHS_3, Line, same_levels, same_orders
 from book_clients import SIDES, Book2
 from feed_clients import STATUSES, Candles1, Candles2, Executions, OpenOrders, Ticker2, Trades1, Trades2
 from order_words import PAIRS
-from trading_day import DEPTHS, DEPTHS_1, DEPTHS_3, Day, Line, Trader, same_levels, same_orders
+from trading_day import Day, Trader
 
 from mockkraken.clock import SECOND, rfc3339
 
@@ -128,8 +129,8 @@ def same_balances_as_rest(trader: Trader, shown: Shown, day: Day) -> None:
 
 
 def same_trades_as_public(day: Day, name: str) -> None:
-    trades: Trades2 = day.lines[0].clients["trade", PAIRS[name].v2]
-    trades_1: Trades1 = day.old.clients["trade", PAIRS[name].v1]
+    trades: Trades2 = day.audience.first.clients["trade", PAIRS[name].v2]
+    trades_1: Trades1 = day.audience.old.clients["trade", PAIRS[name].v1]
     real: list[list[Any]] = []
     since = str(START - 1)
     while True:
@@ -151,8 +152,8 @@ def same_trades_as_public(day: Day, name: str) -> None:
 
 
 def same_candles_as_rest(day: Day, name: str) -> None:
-    candles: Candles2 = day.settling[2, "ohlc", name]
-    candles_1: Candles1 = day.settling[1, "ohlc", name]
+    candles: Candles2 = day.audience.settling[2, "ohlc", name]
+    candles_1: Candles1 = day.audience.settling[1, "ohlc", name]
     page = day.pit.kraken.get("OHLC", pair=name).result
     (rows,) = (value for key, value in page.items() if key != "last")
     compared = 0
@@ -172,7 +173,7 @@ def same_candles_as_rest(day: Day, name: str) -> None:
 def same_ticker_as_rest(day: Day, name: str) -> None:
     """Of who subscribes now: what there is of trades is of the last 24 hours."""
     line = Line(day.wire("/v2"))
-    book = line.subscribe(Book2(10, day.low[name]), "book", PAIRS[name].v2)
+    book = line.subscribe(Book2(10, day.audience.low[name]), "book", PAIRS[name].v2)
     ticker = line.subscribe(Ticker2("trades", book, Trades2()), "ticker", PAIRS[name].v2)
     line.wire.leave()
     (row,) = day.pit.kraken.get("Ticker", pair=name).result.values()
@@ -183,7 +184,10 @@ def same_ticker_as_rest(day: Day, name: str) -> None:
 
 
 def same_depth_as_rest(day: Day, name: str) -> None:
-    for book in (*(day.books[name, depth] for depth in DEPTHS), *(day.books_1[name, depth] for depth in DEPTHS_1)):
+    for book in (
+        *(day.audience.books[name, depth] for depth in DEPTHS),
+        *(day.audience.books_1[name, depth] for depth in DEPTHS_1),
+    ):
         same_levels(book, day.markets[name])
         (depth,) = day.pit.kraken.get("Depth", pair=name, count=min(book.depth, 500)).result.values()
         for side in SIDES:
@@ -192,7 +196,7 @@ def same_depth_as_rest(day: Day, name: str) -> None:
             assert mine[: len(real)] == real
             assert len(mine) >= len(real)
     for depth_3 in DEPTHS_3:
-        same_orders(day.level3s[name, depth_3], day.markets[name])
+        same_orders(day.audience.level3s[name, depth_3], day.markets[name])
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -220,7 +224,7 @@ def test_what_clients_rebuild_from_frames_is_what_rest_shows(
         same_candles_as_rest(day, name)
         same_ticker_as_rest(day, name)
         same_depth_as_rest(day, name)
-    for key, client in {**day.books, **day.books_1, **day.level3s}.items():
+    for key, client in {**day.audience.books, **day.audience.books_1, **day.audience.level3s}.items():
         day.tally.update({f"{type(client).__name__} {key[1]}: {what}": times for what, times in client.seen.items()})
     for what, times in sorted(day.tally.items()):
         print(f"{times:6} {what}")

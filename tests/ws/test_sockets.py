@@ -6,9 +6,10 @@ import asyncio
 import base64
 import json
 import socket
+import struct
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from websockets.sync.client import ClientConnection
+
+
+UPGRADE = (
+    b"GET /v2 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -54,10 +61,14 @@ def lives(kraken: MockKraken) -> None:
         assert ask(other, {"method": "ping", "req_id": 5})["method"] == "pong"
 
 
+def sock_address(kraken: MockKraken) -> tuple[str, int]:
+    host, _, port = kraken.url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
 def upgrade(kraken: MockKraken, path: str = "/v2", method: str = "GET", **headers: str) -> socket.socket:
     """A socket that has sent a request to become a WebSocket."""
-    host, _, port = kraken.url.removeprefix("http://").partition(":")
-    sock = socket.create_connection((host, int(port)), timeout=5)
+    sock = socket.create_connection(sock_address(kraken), timeout=5)
     key = base64.b64encode(bytes(16)).decode()
     fields = {
         "Host": "localhost",
@@ -69,6 +80,30 @@ def upgrade(kraken: MockKraken, path: str = "/v2", method: str = "GET", **header
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     sock.sendall(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
     return sock
+
+
+def frame(payload: bytes, head: int = 0x81) -> bytes:
+    """A client's frame, masked with zeros: a whole text message unless `head` says otherwise."""
+    length = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
+    return bytes([head]) + length + bytes(4) + payload
+
+
+def greeted(kraken: MockKraken) -> socket.socket:
+    """A socket that is a WebSocket, its greeting read."""
+    sock = upgrade(kraken)
+    heard = b""
+    while b'"status"' not in heard:
+        heard += sock.recv(4096)
+    return sock
+
+
+def rest_of(sock: socket.socket) -> bytes:
+    """All that comes until the end of the connection."""
+    parts = []
+    with sock:
+        while part := sock.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
 
 
 def status_of(sock: socket.socket) -> int:
@@ -131,6 +166,60 @@ class TestUpgrade:
     def test_odd_upgrades(self, kraken: MockKraken, headers: dict[str, str], status: int) -> None:
         assert status_of(upgrade(kraken, **headers)) == status
         lives(kraken)
+
+    @pytest.mark.parametrize(
+        ("path", "headers", "status"),
+        [
+            ("/v2", {f"X-{number}": "1" for number in range(130)}, 431),
+            ("/v2", {"Cookie": "a" * 9000}, 431),
+            ("/v2?" + "a" * 9000, {}, 414),
+            ("/v2", {"Content_Length": "5"}, 400),
+            ("/v2", {"Transfer_Encoding": "chunked"}, 400),
+        ],
+    )
+    def test_what_websockets_does_not_take_is_refused(
+        self, kraken: MockKraken, path: str, headers: dict[str, str], status: int
+    ) -> None:
+        answer = rest_of(upgrade(kraken, path, **headers))
+        assert int(answer.split()[1]) == status
+        assert answer.count(b"HTTP/1.1") == 1
+        connections(kraken, 0)
+
+    def test_two_connection_headers(self, kraken: MockKraken) -> None:
+        assert status_of(upgrade(kraken, Connection="Upgrade\r\nConnection: keep-alive")) == 101
+        assert status_of(upgrade(kraken, Connection="keep-alive\r\nConnection: Upgrade")) == 101
+        assert status_of(upgrade(kraken, Connection="keep-alive")) == 404
+
+    def test_what_follows_the_request_at_once_is_heard(self, kraken: MockKraken) -> None:
+        with socket.create_connection(sock_address(kraken), timeout=5) as sock:
+            sock.sendall(b"GET /0/public/Time HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"unixtime" in sock.recv(4096)
+            sock.sendall(UPGRADE + frame(b'{"method":"ping","req_id":31}'))
+            heard = b""
+            while b'"req_id":31' not in heard:
+                heard += sock.recv(4096)
+        assert heard.index(b" 101 ") < heard.index(b'"status"') < heard.index(b'"pong"')
+
+    def test_not_before_the_answer_to_the_request_before(self, kraken: MockKraken) -> None:
+        # That would come as if it were a frame.
+        sock = socket.create_connection(sock_address(kraken), timeout=5)
+        sock.sendall(b"GET /0/public/Time HTTP/1.1\r\nHost: localhost\r\n\r\n" + UPGRADE)
+        answer = rest_of(sock)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.count(b"HTTP/1.1") == 1
+        connections(kraken, 0)
+
+    def test_refused_and_broken_off_leave_the_log_alone(
+        self, kraken: MockKraken, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert status_of(upgrade(kraken, "/nowhere")) == 404
+        for _ in range(10):
+            sock = upgrade(kraken)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+        connections(kraken, 0)
+        lives(kraken)
+        assert caplog.records == []
 
     def test_another_method_is_no_upgrade(self, kraken: MockKraken) -> None:
         assert status_of(upgrade(kraken, "/0/public/Time", "POST", Content_Length="0")) == 405
@@ -207,13 +296,50 @@ class TestClose:
             assert found.close_code in (1009, 1006)
         lives(kraken)
 
-    def test_text_that_is_none(self, kraken: MockKraken) -> None:
+    def test_text_that_is_none(self, kraken: MockKraken, caplog: pytest.LogCaptureFixture) -> None:
         with client(kraken) as found:
             found.send(b"\xff\xfe", text=True)
             with pytest.raises(ConnectionClosed):
                 found.recv(timeout=5)
             assert found.close_code == 1007
+        sock = greeted(kraken)
+        sock.sendall(frame(b"\xff") + frame(b"\x03\xe8", 0x88))  # and the close is there already
+        assert rest_of(sock) == b"\x88\x02\x03\xe8"
         lives(kraken)
+        assert caplog.records == []
+
+    def test_the_server_stops_while_a_client_that_has_closed_reads_nothing(
+        self, kraken: MockKraken, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        texts = [
+            json.dumps({"method": method, "params": {"channel": "instrument"}}).encode()
+            for method in ("subscribe", "unsubscribe") * 10
+        ]
+        sock = greeted(kraken)
+        sock.sendall(b"".join(map(frame, texts)))
+        until = time.monotonic() + 10
+        while len(kraken.journal.records()) < len(texts) and time.monotonic() < until:
+            pass
+        sock.sendall(frame(b"\x03\xe8", 0x88))
+        connections(kraken, 0)
+        kraken.stop()  # in its thread, an exception fails this test
+        sock.close()
+        kraken.start()
+        lives(kraken)
+        assert caplog.records == []
+
+    def test_the_server_stops_while_much_is_still_to_be_answered(
+        self, kraken: MockKraken, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        text = b'{"method":"subscribe","params":{"channel":"instrument"}}'
+        socks = [greeted(kraken) for _ in range(2)]
+        for sock in socks:
+            sock.sendall(frame(text) * 200)
+        socks[0].close()
+        kraken.stop()
+        socks[1].close()
+        assert kraken.connections() == []
+        assert caplog.records == []
 
     def test_binary_is_no_message(self, kraken: MockKraken) -> None:
         with client(kraken) as found:
@@ -270,6 +396,38 @@ class TestSlowReaders:
             assert len(found.recv(timeout=5)) > 100_000
             assert ask(found, {"method": "ping"})["method"] == "pong"
 
+    def test_who_reads_slowly_but_reads_may_go_on(
+        self, kraken: MockKraken, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(protocols, "OUTBOX_MAX", 1000)
+        monkeypatch.setattr(protocols, "PATIENCE", 0.1)
+        monkeypatch.setattr(protocols, "LEAST_READ", 1)
+        both = b"".join(
+            frame(json.dumps({"method": method, "params": {"channel": "instrument"}}).encode())
+            for method in ("subscribe", "unsubscribe")
+        )
+        with greeted(kraken) as sock:
+            sock.sendall(both * 15 + frame(b'{"method":"ping"}'))
+            tail = b""
+            while b'"pong"' not in tail:
+                part = sock.recv(1 << 16)
+                assert part
+                tail = tail[-10:] + part
+                time.sleep(0.003)
+        assert caplog.records == []
+
+    def test_pings_without_end(
+        self, kraken: MockKraken, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(protocols, "OUTBOX_MAX", 1000)
+        monkeypatch.setattr(protocols, "PATIENCE", 0.1)
+        pings = frame(bytes(125), 0x89) * 1000
+        with greeted(kraken) as sock, suppress(OSError):
+            for _ in range(1000):
+                sock.sendall(pings)
+            pytest.fail("all pings were taken")
+        assert "bytes unread: cut off" in caplog.text
+
     def test_one_that_never_reads_is_cut_off_and_delays_nobody(
         self, kraken: MockKraken, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -307,6 +465,36 @@ class TestSlowReaders:
                 thread.join()
             assert ask(quick, {"method": "ping"})["method"] == "pong"
         assert "bytes unread: cut off" in caplog.text
+
+
+class TestTurns:
+    """Who sends much at once holds up nobody."""
+
+    def order(self, kraken: MockKraken, packet: bytes, last: int) -> list[str]:
+        """What is answered, in order, where a quiet client sends a `ping` when the first message of a busy one is."""
+        busy, quiet = greeted(kraken), greeted(kraken)
+        heard: list[str] = []
+        done = threading.Event()
+
+        def listen(record: dict[str, Any]) -> None:
+            if not heard:
+                quiet.sendall(frame(b'{"method":"ping"}'))
+            heard.append("quiet" if record["endpoint"] == "ping" else "busy")
+            if heard.count("busy") == last and "quiet" in heard:
+                done.set()
+
+        kraken.on_record(listen)
+        with busy, quiet:
+            busy.sendall(packet)
+            assert done.wait(10)
+        return heard
+
+    def test_many_messages(self, kraken: MockKraken) -> None:
+        assert self.order(kraken, frame(b"{}") * 1000, 1000).index("quiet") < 500
+
+    def test_much_that_is_no_message(self, kraken: MockKraken) -> None:
+        packet = frame(b"{}") + frame(b"x", 0x89) * 5000 + frame(b"{}")
+        assert self.order(kraken, packet, 2) == ["busy", "quiet", "busy"]
 
 
 def test_many_clients_at_once_and_all_gone(kraken: MockKraken) -> None:

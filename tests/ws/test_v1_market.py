@@ -66,6 +66,14 @@ class TestTrades:
         ann.sell("0.5", "60000.0")
         assert told(v1) == [f'[[["60000.00000","0.50000000","{START}","s","l",""]],"trade","XBT/USD"]']
 
+    def test_the_trades_of_one_sweep_have_one_time(self, v1: Wire, pit: Pit, ann: Client, sandbox: Sandbox) -> None:
+        pit.book("60000.0:5", "60010.0:1 60011.5:0.25 60020.0:5")
+        subscribe(v1, "trade")
+        advance(sandbox, "0.000000999")  # The tape has the next trades a nanosecond apart.
+        ann.buy("1.5")
+        (message,) = v1.take()
+        assert [row[2] for row in message[1]] == [START] * 3
+
     def test_what_does_not_trade_is_not_told(self, v1: Wire, pit: Pit, ann: Client) -> None:
         subscribe(v1, "trade")
         subscribe(v1, "ticker")

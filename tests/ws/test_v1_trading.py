@@ -368,6 +368,10 @@ class TestCancelling:
     def test_none_or_too_many(self, desk: Desk, fields: dict[str, Any]) -> None:
         assert desk.refusal("cancelOrder", **fields) == "EGeneral:Invalid arguments"
 
+    @pytest.mark.parametrize("name", ["txid", "cl_ord_id"])
+    def test_one_alone_is_no_array(self, desk: Desk, name: str) -> None:
+        assert desk.refusal("cancelOrder", **{name: "O"}) == f"{name.capitalize()} field must be an array"
+
     def test_a_refused_one_is_in_the_journal(self, desk: Desk, sandbox: Sandbox) -> None:
         desk.say("cancelOrder", txid=[desk.add(), "OZZZZZ-ZZZZZ-ZZZZZZ"])
         last = sandbox.journal.records()[0][-1]

@@ -588,6 +588,16 @@ class TestRateCounter:
         (row,) = told(heard)
         assert (row["status"], row["ratecount"]) == ("expired", 0)
 
+    def test_is_rounded_down_as_in_version_2(self, wire: Connect, ann: Client, sandbox: Sandbox) -> None:
+        heard, other = wire("/"), wire("/v2")
+        subscribe(heard, "openOrders", ratecounter=True)
+        other.subscribe("executions", token=other.token("ann"), ratecounter=True)
+        ann.call("CancelOrder", txid=ann.buy("0.1", "50000"))  # 9 points
+        advance(sandbox, 1)
+        ann.buy("0.1", "50000")  # 9 - 3.75 + 1
+        assert told(heard)[-1]["ratecount"] == 6
+        assert [frame["data"][0]["ratecount"] for frame in other.take() if "data" in frame][-1] == 6
+
 
 class TestOwnTrades:
     def test_a_trade_is_told_as_recorded(self, trades: Wire, ann: Client) -> None:

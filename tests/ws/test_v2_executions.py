@@ -139,7 +139,8 @@ def trade(
 ) -> str:
     """A fill: (volume, price, cost), after it (volume, cost, average price), the fee in dollars and as it was paid."""
     asset, qty = fee.split()
-    margin = margin and f',"margin_borrow":true,"position_status":"{margin}"'
+    borrows = "true" if margin == "opened" else "false"
+    margin = margin and f',"margin_borrow":{borrows},"position_status":"{margin}"'
     return (
         f'{{"order_id":"{order}",{ref},"exec_id":"{number}","exec_type":"trade","trade_id":7,"symbol":"BTC/USD",'
         f'"side":"{side}","last_qty":{what[0]},"last_price":{what[1]},"liquidity_ind":"{"m" if maker else "t"}",'

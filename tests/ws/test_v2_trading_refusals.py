@@ -114,6 +114,14 @@ def test_what_is_missing_is_named(ask: Any, method: str, missing: str) -> None:
     assert ask(method, **without(CALLS[method], missing)) == f"{missing.capitalize()}(s) not found"
 
 
+def test_what_is_missing_is_named_before_the_token_is_looked_at(ask: Any) -> None:
+    """Required fields come before the session, also those that only some orders must have (kraken/50 §4.2)."""
+    assert ask("add_order", token="none", **without(BUY, "limit_price")) == "Limit_price(s) not found"
+    rows = [LIMIT, without(LIMIT, "order_qty")]
+    assert ask("batch_add", token="none", symbol="BTC/USD", orders=rows) == "Order_qty(s) not found"
+    assert ask("add_order", token="none", **BUY) == "ESession:Invalid session"
+
+
 @pytest.mark.parametrize(
     ("order", "error"),
     [

@@ -17,7 +17,6 @@ Names with brackets (`close[price]`) are names like any other.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,9 @@ import msgspec
 
 from mockkraken import errors
 from mockkraken.catalog import records
+from mockkraken.decimals import plain
 from mockkraken.errors import KrakenError
+from mockkraken.ws.names import is_pair_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -38,7 +39,6 @@ V1_ACCEPT_DISPLAY_NAMES = False  # [guess] kraken/60 §1: whether `BTC/USD` is u
 VOLUME_PLACES = 8
 """The decimals of every volume, whatever the pair's lot decimals [obs] kraken/60 §3."""
 
-EXPONENT_MAX = 30  # ours: numbers beyond are nobody's price or volume, and cost memory to write out
 BRACKETS_MAX = 100  # ours: more than any message has, so that none is nested deeper than can be written out again
 _INT_DIGITS = 18
 _QUOTED = 40  # characters of what was sent that a reason repeats
@@ -47,8 +47,6 @@ _QUOTED = 40  # characters of what was sent that a reason repeats
 _DECODE = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
 _ENCODE = msgspec.json.Encoder().encode
 
-_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?", re.ASCII)
-_WELL_FORMED = re.compile(r"[A-Za-z0-9.]+/[A-Za-z0-9.]+")
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -56,23 +54,19 @@ def decode(message: str | bytes) -> dict[str, Any]:
     """A message as a JSON object. Fractions in it are `msgspec.Raw`, everything else as JSON has it.
 
     Raises:
-        KrakenError: it is no JSON, or no object.
+        KrakenError: it is no JSON in a text frame, or no object.
     """
-    if _brackets(message) > BRACKETS_MAX:
+    if not isinstance(message, str):
+        raise KrakenError(errors.MALFORMED_REQUEST, "messages come in text frames, not in binary ones", check="body")
+    if message.count("[") + message.count("{") > BRACKETS_MAX:
         raise KrakenError(errors.MALFORMED_REQUEST, f"the message has more than {BRACKETS_MAX} brackets")
     try:
         members = _DECODE(message)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except msgspec.DecodeError as error:
         raise KrakenError(errors.MALFORMED_REQUEST, f"the message is no JSON: {type(error).__name__}") from None
     if not isinstance(members, dict):
         raise KrakenError(errors.MALFORMED_REQUEST, "the message is no JSON object")
     return members
-
-
-def _brackets(message: str | bytes) -> int:
-    if isinstance(message, str):
-        return message.count("[") + message.count("{")
-    return message.count(b"[") + message.count(b"{")
 
 
 def read_present(fields: Iterable[Field], members: dict[str, Any]) -> dict[str, Any]:
@@ -128,9 +122,9 @@ def read_value(field: Field, value: Any) -> Any:
 def _read(name: str, kind: JsonKind, value: Any) -> Any:
     found: Any = None
     if kind == "string":
-        found = value if isinstance(value, str) else _plain(number_text(value))
+        found = value if isinstance(value, str) else plain(number_text(value) or "")
     elif kind == "number_float":
-        found = _plain(value if isinstance(value, str) else number_text(value))
+        found = plain(value if isinstance(value, str) else number_text(value) or "")
     elif kind == "number_integer":
         found = _whole(value)
     elif kind == "boolean":
@@ -144,7 +138,8 @@ def _read(name: str, kind: JsonKind, value: Any) -> Any:
 
 def _mistyped(name: str, kind: JsonKind, value: Any) -> KrakenError:
     shown = f"an {type(value).__name__}" if isinstance(value, list | dict) else shown_value(value)
-    return KrakenError(errors.must_be(name, kind), f"{name} is {shown}")
+    message = errors.must_be_an_array(name) if kind == "array" else errors.must_be(name, kind)
+    return KrakenError(message, f"{name} is {shown}")
 
 
 def shown_value(value: Any) -> str:
@@ -158,24 +153,6 @@ def number_text(value: Any) -> str | None:
     if isinstance(value, msgspec.Raw):
         return bytes(value).decode()
     return str(value) if type(value) is int else None
-
-
-def _plain(text: str | None) -> str | None:
-    """A number without exponent, with all digits that it has; None: it is none, or absurd."""
-    found = _NUMBER.fullmatch(text) if text else None
-    if found is None:
-        return None
-    sign, whole, fraction, exponent = found[1], found[2], found[3] or "", int(found[4] or 0)
-    if abs(exponent) > EXPONENT_MAX:
-        return None
-    if not exponent:
-        return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
-    point = len(whole) + exponent
-    digits = "0" * -min(point - 1, 0) + whole + fraction
-    point = max(point, 1)
-    digits = digits.ljust(point, "0")
-    whole, fraction = digits[:point].lstrip("0") or "0", digits[point:]
-    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
 def _whole(value: Any) -> int | None:
@@ -217,6 +194,5 @@ def read_pair(catalog: Catalog, name: Any) -> Pair:
     if pair_id is not None:
         return catalog.pair(pair_id)
     text = name if isinstance(name, str) else _ENCODE(name).decode()
-    known = _WELL_FORMED.fullmatch(text) is not None
-    message = errors.pair_not_supported(text) if known else errors.pair_malformed(text)
+    message = errors.pair_not_supported(text) if is_pair_name(text) else errors.pair_malformed(text)
     raise KrakenError(message, f"there is no pair {text[:_QUOTED]!r}: version 1 goes by the wsname, as XBT/USD")

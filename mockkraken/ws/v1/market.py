@@ -15,9 +15,12 @@ from mockkraken.clock import MINUTE
 from mockkraken.decimals import TEN_TO
 from mockkraken.errors import KrakenError
 from mockkraken.ws import candles
+from mockkraken.ws.book import DEPTHS
+from mockkraken.ws.candles import INTERVALS
 from mockkraken.ws.checksum import book_checksum
 from mockkraken.ws.day import last_day, today
 from mockkraken.ws.declared import Channel, Field, Granted
+from mockkraken.ws.times import taken
 from mockkraken.ws.v1.fields import VOLUME_PLACES
 
 if TYPE_CHECKING:
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
     from mockkraken.ws.declared import Asked
     from mockkraken.ws.feeds import MarketFeed, MarketSpeaker, ViewKind
 
-DEPTHS = (10, 25, 100, 500, 1000)
-INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 
 # The channelID of `book-10` is a multiple of 32, the others follow it: as recorded where something is recorded
 # (kraken/60 §2.1: a multiple of 16, book +0, trade +1, ticker +4, ohlc-1 +7), the rest is ours.
@@ -107,9 +108,9 @@ class TradeSpeaker:
             return []
         pair = feed.market.pair
         rows = [
-            f'["{pair.price_text(row.price)}","{_volume(row.volume, pair)}","{_seconds(row.time)}",'
+            f'["{pair.price_text(row.price)}","{_volume(row.volume, pair)}","{_seconds(time)}",'
             f'"{row.side[0]}","{row.ordertype[0]}",""]'
-            for row in feed.prints
+            for row, time in taken(feed.prints)
         ]
         return [self._told.message(f"[{','.join(rows)}]")]
 

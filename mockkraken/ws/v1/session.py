@@ -117,7 +117,7 @@ class Version1:
         params = fields.read_present(method.fields, members)
         token = fields.read_token(members["token"])
         venue = self._venue
-        account = admit(venue, token, method.needs, request)
+        account = admit(venue, connection, token, method.needs, request)
         service.check_account(account)
         if "pair" in params:
             fields.read_pair(venue.catalog, params["pair"])  # What is none is refused here, with its name.

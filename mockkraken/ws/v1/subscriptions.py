@@ -230,11 +230,11 @@ class Demand:
                 raise fields.missing("token")
             return None
         token = fields.read_token(subscription["token"])
-        self._request.key = self._venue.tokens.lookup(token, self._venue.clock.now())
+        self._request.key = self._venue.tokens.lookup(token, self._venue.clock.now(), self._connection.number)
         return token
 
     def _account(self, token: str, channel: Channel) -> Account:
-        account = admit(self._venue, token, channel.needs, self._request)
+        account = admit(self._venue, self._connection, token, channel.needs, self._request)
         service.check_account(account)
         return account
 

@@ -15,7 +15,7 @@ from mockkraken import errors
 from mockkraken.counters import POINT
 from mockkraken.decimals import fmt, rescale
 from mockkraken.errors import KrakenError
-from mockkraken.exchange import describe, orders
+from mockkraken.exchange import describe, orders, trading_limits
 from mockkraken.exchange.accounts import TRADING_LIMITS
 from mockkraken.exchange.describe import Notation
 from mockkraken.gate.permissions import all_of
@@ -255,14 +255,9 @@ class OpenOrders:
         """The row, with the trading counter of the order's pair where that was asked for."""
         order, row = note
         if subscription.options.ratecounter:
-            row = b'%s,"ratecount":%d}}' % (row[:-2], self._counter(order.market.pair))
+            count = trading_limits.points(self._account, order.market.pair.id, self._clock.now())
+            row = b'%s,"ratecount":%d}}' % (row[:-2], count)
         return _message(b"[%s]" % row, OPEN_ORDERS, subscription)
-
-    def _counter(self, pair: Pair) -> int:
-        """Where the counter stands, in whole points [doc that it is an integer; rounded up, guess]."""
-        counter = self._account.trading.get(pair.id)
-        units = counter.settle(TRADING_LIMITS[self._account.tier], self._clock.now()) if counter else 0
-        return -(-units // POINT)
 
     def snapshot(self, subscription: Subscription) -> list[bytes]:
         """All orders that are open or pending, as they came in, in one message."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from mockkraken import errors
-from mockkraken.decimals import MAX_DIGITS
+from mockkraken.decimals import plain
 from mockkraken.errors import KrakenError
 from mockkraken.ws.v2.symbols import SHOWN_MAX
 
@@ -149,20 +149,3 @@ def _described(value: Any) -> str:
     if isinstance(value, list):
         return "an array"
     return "an object" if isinstance(value, dict) else "null"
-
-
-def plain(text: str) -> str | None:
-    """A JSON number as plain decimal text: `1.5e-3` is `0.0015`. None: its exponent is absurd."""
-    mantissa, _, exponent = text.replace("E", "e").partition("e")
-    if not exponent:
-        return mantissa
-    if len(exponent) > 4 or abs(shift := int(exponent)) > MAX_DIGITS:
-        return None
-    sign = "-" if mantissa.startswith("-") else ""
-    whole, _, fraction = mantissa.removeprefix("-").partition(".")
-    digits, point = whole + fraction, len(whole) + shift
-    if point <= 0:
-        digits, point = "0" * (1 - point) + digits, 1
-    digits = digits.ljust(point, "0")
-    whole, fraction = digits[:point].lstrip("0") or "0", digits[point:]
-    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mockkraken import errors
 from mockkraken.counters import POINT, Limit
 from mockkraken.errors import KrakenError
+from mockkraken.ws.book import DEPTHS
+from mockkraken.ws.candles import INTERVALS
 from mockkraken.ws.declared import Channel, Field, Granted
 from mockkraken.ws.v2.books import BOOK, LEVEL3, BookSpeaker
 from mockkraken.ws.v2.instrument import InstrumentSpeaker
@@ -22,11 +24,9 @@ if TYPE_CHECKING:
     from mockkraken.ws.feeds import MarketFeed, MarketSpeaker, Subscription, ViewKind
 
 TRIGGERS = ("trades", "bbo")
-BOOK_DEPTHS = (10, 25, 100, 500, 1000)
 LEVEL3_COSTS = {10: 5, 100: 25, 1000: 100}
 """The depths of `level3`, and what a subscription of each costs [doc]."""
 DEFAULT_DEPTH = 10
-INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 DEFAULT_INTERVAL = 1  # [guess] the docs require it; version 1 has this default
 
 OHLC_WARNINGS = ("timestamp is deprecated, use interval_begin",)  # [obs]
@@ -143,14 +143,14 @@ def _unsubscribe_plain(channel: str, asked: Asked, pair: Pair | None) -> dict[st
 
 
 def _subscribe_book(asked: Asked, pair: Pair | None) -> Granted:
-    pair, depth = _known_pair(pair), _depth(asked, BOOK_DEPTHS)
+    pair, depth = _known_pair(pair), _depth(asked, DEPTHS)
     shown = {"channel": "book", "symbol": pair.display, "depth": depth}
     key, speaker = _key("book", pair, depth), partial(BookSpeaker, BOOK, depth)
     return _subscribe(asked, pair, key, speaker, rank=2, shown=shown, view=("book", depth))
 
 
 def _unsubscribe_book(asked: Asked, pair: Pair | None) -> dict[str, Any]:
-    return _take_back(asked, _key("book", _known_pair(pair), _depth(asked, BOOK_DEPTHS)))
+    return _take_back(asked, _key("book", _known_pair(pair), _depth(asked, DEPTHS)))
 
 
 def _depth(asked: Asked, depths: Any) -> int:

@@ -113,6 +113,16 @@ def refuse_incomplete(params: dict[str, Any]) -> None:
         _require_prices(conditional, conditional["order_type"], "trigger_price")
 
 
+def refuse_incomplete_batch(params: dict[str, Any]) -> None:
+    """The same of each order of a batch.
+
+    Raises:
+        KrakenError: one lacks something.
+    """
+    for order in params["orders"]:
+        refuse_incomplete(order)
+
+
 def _require_prices(params: dict[str, Any], order_type: str, trigger: str) -> None:
     if order_type in TRIGGERED and "stop_price" not in params:
         _require(params, trigger)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mockkraken.clock import MINUTE
 from mockkraken.ws import candles
-from mockkraken.ws.times import micros, nanos
+from mockkraken.ws.times import micros, nanos, taken
 from mockkraken.ws.v2.digits import average, price, quantity
 
 if TYPE_CHECKING:
@@ -36,17 +36,12 @@ class TradeSpeaker:
 
 
 def _trades(kind: str, pair: Pair, prints: Iterable[Print]) -> bytes:
-    rows, taken, before, side = [], "", 0, ""
-    for row in prints:
-        # The fills of one taker have one time [obs]; the tape keeps them a nanosecond apart.
-        if row.time != before + 1 or row.side != side:
-            taken = micros(row.time)
-        before, side = row.time, row.side
-        rows.append(
-            f'{{"symbol":"{pair.display}","side":"{side}","price":{price(pair, row.price)},'
-            f'"qty":{quantity(pair, row.volume)},"ord_type":"{row.ordertype}","trade_id":{row.trade_id},'
-            f'"timestamp":"{taken}"}}'
-        )
+    rows = [
+        f'{{"symbol":"{pair.display}","side":"{row.side}","price":{price(pair, row.price)},'
+        f'"qty":{quantity(pair, row.volume)},"ord_type":"{row.ordertype}","trade_id":{row.trade_id},'
+        f'"timestamp":"{micros(time)}"}}'
+        for row, time in taken(prints)
+    ]
     return f'{{"channel":"trade","type":"{kind}","data":[{",".join(rows)}]}}'.encode()
 
 

@@ -121,7 +121,8 @@ class Reports:
         order = trade.order
         row: Row = {"fee_usd_equiv": self._in_usd(trade.fee, order.market.pair), "fees": [self._fee(trade)]}
         if trade.opened is not None or trade.closed:
-            row |= {"margin_borrow": True, "position_status": _position_status(trade)}
+            # [guess] what opens a position borrows
+            row |= {"margin_borrow": trade.opened is not None, "position_status": _position_status(trade)}
         return row
 
     def _fee(self, trade: Trade) -> Row:

@@ -43,6 +43,8 @@ UNNAMED = "error"
 # [obs] There is no subscribing to the status, and the refusal speaks of a symbol.
 STATUS = "status"
 
+SYMBOLS_MAX = 2000  # ours: each has an answer of its own, and nobody else is served meanwhile
+
 TOKEN = Field("token", "string", required=True)
 SYMBOL = Field("symbol", "array", required=True, items="string")
 CHANNEL = Field("channel", "string", required=True)
@@ -140,7 +142,9 @@ class Version2:
         fields.check_known(sent, _REQUEST_HAS, kind)
         params = fields.read(_params(sent), (TOKEN, *method.fields), kind)
         _check_req_id(sent)
-        account = admit(self._venue, params.pop("token"), method.needs, request)
+        if method.check is not None:
+            method.check(params)
+        account = admit(self._venue, connection, params.pop("token"), method.needs, request)
         replies = []
         try:
             for members in method.call(Asked(self._venue, connection, request, params, account)):
@@ -168,13 +172,16 @@ class Version2:
             _check_req_id(sent)
             if channel.by_symbol and not asked["symbol"]:
                 raise KrakenError(errors.not_found("symbol"), "symbol is an empty array")  # [guess]
+            if channel.by_symbol and len(asked["symbol"]) > SYMBOLS_MAX:
+                reason = f"there are {len(asked['symbol'])} symbols; it takes {SYMBOLS_MAX}"
+                raise KrakenError(errors.MALFORMED_REQUEST, reason, check="body")
         except KrakenError as refusal:
             return [self._refused(request, verb, refusal, **_first_symbol(params))]
         del asked["channel"]
         token, account = asked.pop("token", None), None
         if token is not None:
             try:
-                account = self._admit_to(channel, verb, token, request)
+                account = self._admit_to(connection, channel, verb, token, request)
             except KrakenError as refusal:
                 if refusal.check != "key":
                     raise
@@ -224,11 +231,11 @@ class Version2:
 
     # Who asks
 
-    def _admit_to(self, channel: Channel, verb: Verb, token: str, request: Request) -> Account:
+    def _admit_to(self, connection: Connection, channel: Channel, verb: Verb, token: str, request: Request) -> Account:
         if verb == "unsubscribe":
             # Whoever may no longer hear it may still say that they don't want to [guess].
-            return admit(self._venue, token, ANY_KEY, request)
-        account = admit(self._venue, token, channel.needs, request)
+            return admit(self._venue, connection, token, ANY_KEY, request)
+        account = admit(self._venue, connection, token, channel.needs, request)
         service.check_account(account)
         return account
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from mockkraken import errors
 from mockkraken.errors import KrakenError
+from mockkraken.ws.names import is_pair_name
 
 if TYPE_CHECKING:
     from mockkraken.catalog import Catalog, Pair
 
 SHOWN_MAX = 100
 """Ours: characters of what a client calls things that an answer repeats."""
-
-# [guess] what counts as a pair's name at all; only `foobar` was seen to be none, in version 1.
-_SHAPE = re.compile(r"[^/\s]+/[^/\s]+")
 
 
 def pair_named(catalog: Catalog, symbol: str) -> Pair:
@@ -24,7 +21,7 @@ def pair_named(catalog: Catalog, symbol: str) -> Pair:
     Raises:
         KrakenError: there is none.
     """
-    if _SHAPE.fullmatch(symbol) is None:
+    if not is_pair_name(symbol):
         raise KrakenError(errors.pair_malformed(symbol[:SHOWN_MAX]), f"symbol is {symbol[:40]!r}; it takes BASE/QUOTE")
     for tokenized in (False, True):
         found = catalog.public_pair(symbol, tokenized=tokenized)

@@ -31,7 +31,6 @@ VALIDATED = "Validated Successfully"  # [obs] of each order of a batch that is o
 
 def add_order(asked: Asked) -> Replies:
     params = asked.params
-    orders.refuse_incomplete(params)
     pair = pair_named(asked.venue.catalog, params["symbol"])
     validate = params.get("validate", False)
     actions.charge(asked, pair, 0 if validate else POINT)
@@ -50,8 +49,6 @@ def batch_add(asked: Asked) -> Replies:
     """Place orders on one pair: all are validated first, and one at fault refuses all of them."""
     params = asked.params
     rows: list[dict[str, Any]] = params["orders"]
-    for row in rows:
-        orders.refuse_incomplete(row)
     pair = pair_named(asked.venue.catalog, params["symbol"])
     validate = params.get("validate", False)
     actions.charge(asked, pair, 0 if validate else min(len(rows), BATCH_MAX) * POINT // 2)
@@ -168,6 +165,7 @@ METHODS = (
             Field("deadline", "string"),
             Field("validate", "boolean"),
         ),
+        orders.refuse_incomplete,
     ),
     Method(
         "amend_order",
@@ -213,6 +211,7 @@ METHODS = (
             Field("deadline", "string"),
             Field("validate", "boolean"),
         ),
+        orders.refuse_incomplete_batch,
     ),
     Method(
         "batch_cancel",

@@ -12,6 +12,7 @@ from mockkraken import errors
 from mockkraken.counters import POINT
 from mockkraken.errors import KrakenError, invalid_arguments
 from mockkraken.exchange.accounts import TRADING_LIMITS
+from mockkraken.exchange.trading_limits import points
 from mockkraken.gate.permissions import all_of
 from mockkraken.ws.declared import Channel, Field, Granted
 from mockkraken.ws.v2 import reports
@@ -128,20 +129,10 @@ class Executions:
         """A row with what only this subscriber wants in it."""
         wishes: Wishes = subscription.options
         if wishes.ratecount:
-            row += b',"ratecount":%d' % self._ratecount(pair_id)
+            row += b',"ratecount":%d' % points(self._account, pair_id, self._clock.now())
         if wishes.user:
             row += self._user
         return row + b"}"
-
-    def _ratecount(self, pair_id: str) -> int:
-        """The account's trading counter on a pair in whole points, with what the command has cost that is told of.
-
-        Rounded down [guess]: so it is at the threshold just when orders are refused.
-        """
-        counter = self._account.trading.get(pair_id)
-        if counter is None:
-            return 0
-        return counter.settle(TRADING_LIMITS[self._account.tier], self._clock.now()) // POINT
 
 
 class Balances:
