@@ -25,6 +25,8 @@ OUTBOX_LIMIT = 256 << 20  # bytes at which it is cut off at once: a leap of the 
 PATIENCE = 1.0  # seconds of the machine within which it must have begun to read them
 LEAST_READ = 1 << 16  # bytes that it must read in each such span, while there is too much
 
+CLOSE_TIMEOUT = 10.0  # seconds of the machine that a client has to answer our close
+
 _GRACE = 0.02  # seconds that stop gives to what is being answered
 
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -129,6 +131,7 @@ def websocket() -> Any:
     class WebSocket(WebSocketsSansIOProtocol):
         on_ping: Callable[[], None] = staticmethod(_nothing)
         _deadline: asyncio.Handle | None = None  # while the client has left too much unread: when that is looked at
+        close_timer: asyncio.TimerHandle | None = None  # uvicorn's too, from 0.53 on
         _before = _more = 0  # bytes unread at the last look, and written since
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -210,7 +213,7 @@ def websocket() -> Any:
 
         @property
         def open(self) -> bool:
-            return self.conn.state is State.OPEN and not self.disconnected and not self.transport.is_closing()
+            return self.conn.state is State.OPEN and not self.transport.is_closing()
 
         @property
         def unsent(self) -> int:
@@ -259,7 +262,7 @@ def websocket() -> Any:
             if self.read_paused:
                 self.read_paused = False
                 self.transport.resume_reading()
-            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+            self.close_timer = self.loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
 
     return WebSocket
 

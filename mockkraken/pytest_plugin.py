@@ -175,13 +175,13 @@ def _lines(kraken: MockKraken) -> list[str]:
     page = kraken.journal.page()
     records, dropped = page["records"], page["dropped"]
     if not records:
-        return [f"no request of this test has reached {kraken.url}"]
+        return [f"no request has reached {kraken.url} since the test began, or reset the server"]
     last = records[-_RECORDS:]
     earlier = dropped + len(records) - len(last)
     lines = [f"({earlier} earlier)"] if earlier else []
     for record in last:
         status = f"HTTP {record['http_status']}" if record["http_status"] else "no answer"
-        error = record["error"] or ("" if record["http_status"] == 200 else status)
+        error = record["error"] or ("" if record["http_status"] in (200, 101) else status)
         words = (record["time"], record["endpoint"], record["key"] or "-", record["outcome"], error)
         lines.append("  ".join(word for word in words if word))
         if record["reason"]:

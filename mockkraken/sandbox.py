@@ -87,6 +87,10 @@ class Sandbox:
         """The sockets that are open, with what they have subscribed to."""
         return [] if self._ws is None else self._ws.connections()
 
+    def disconnect(self, number: int | None = None) -> int:
+        """Close one socket, or all; how many there were."""
+        return 0 if self._ws is None else self._ws.disconnect(number)
+
     def reset(self, *, seed: int | None = None, start: int | None = None) -> None:
         """Back to the start state of everything; with another seed or start time (ns) if given."""
         self.faults.end()

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
-from mockkraken.clock import parse_time
+from mockkraken.clock import SECOND, Clock, parse_time
 from mockkraken.control import scenarios
 from mockkraken.control.client import (
     AccountsControl,
@@ -296,10 +296,48 @@ class MockKraken:
 
     def connections(self) -> list[dict[str, Any]]:
         """The sockets that are open: who connected where, and what each has subscribed to."""
-        from mockkraken.control.documents import connections
+        from mockkraken.control.connections import connections
 
         found: list[dict[str, Any]] = self._perform(connections)["connections"]
         return found
+
+    def wait_for_subscription(self, channel: str, count: int = 1, timeout: float = 5.0) -> None:
+        """Wait until clients have subscribed to a channel: from then on they miss nothing.
+
+        Args:
+            channel: `executions`, `book`, or any other of v2 or v1.
+            count: how many subscriptions there must be.
+            timeout: seconds of the machine to wait for them.
+
+        Raises:
+            TimeoutError: there were not so many in time.
+        """
+        machine = Clock()
+        until = machine.now() + int(timeout * SECOND)
+        pause = threading.Event()
+        while True:
+            found = [subscribed for each in self.connections() for subscribed in each["subscriptions"]]
+            if sum(subscribed["channel"] == channel for subscribed in found) >= count:
+                return
+            if machine.now() >= until:
+                wanted = f"{count} subscriptions to {channel!r}"
+                raise TimeoutError(f"{timeout:g} s have passed without {wanted}; there are {found}")
+            pause.wait(0.002)
+
+    def disconnect(self, number: int | None = None) -> int:
+        """Close one socket by its number, or all, with 1001 as Kraken's proxy does when it restarts.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            ControlError: there is none of that number (404).
+        """
+        from mockkraken.control.connections import disconnect, disconnect_all
+
+        given = (disconnect_all,) if number is None else (disconnect, str(number))
+        closed: int = self._perform(*given)["closed"]
+        return closed
 
     def signature(
         self, path: str, body: str, api_key: str | None = None, *, content_type: str | None = None

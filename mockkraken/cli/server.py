@@ -203,6 +203,7 @@ def _banner(kraken: MockKraken, options: Options) -> str:
 mockkraken: a simulated Kraken. Nothing here is real, and Ctrl-C ends it.
 
   REST        {url}/0/public/Time
+  WebSocket   {kraken.ws_url}, {kraken.ws_auth_url}
   Control     {url}/mock/health
   API key     {key}
   API secret  {secret}

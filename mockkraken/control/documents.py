@@ -7,11 +7,6 @@ from typing import Any
 from mockkraken.control.operations import Control
 
 
-def connections(control: Control) -> dict[str, Any]:
-    """The sockets that are open, each with what it has subscribed to."""
-    return {"connections": control.sandbox.connections()}
-
-
 def openapi(_: Control) -> dict[str, Any]:
     """The REST API as OpenAPI 3.1; not to be changed."""
     # Made when it is first asked for: it takes as long as hundreds of requests.

@@ -136,14 +136,17 @@ def _match(control: Control, body: object, *, private: bool) -> Match:
     pair = None if given.pair is None else _pair(control, given.pair)
     endpoint = "*" if given.endpoint is None else given.endpoint
     if endpoint.startswith("ws"):
-        raise invalid("endpoint", "faults of WebSockets are not simulated yet")
+        raise invalid(
+            "endpoint", "what comes over WebSocket is not faulted yet; DELETE /mock/connections cuts sockets off"
+        )
     if len(endpoint) > LONGEST_PATTERN:
         raise invalid("endpoint", f"a pattern has at most {LONGEST_PATTERN} characters")
     match = Match(endpoint, key.api_key if key else None, pair, private=private)
     if not any(match.names(path.decode()) for path in ROUTES):
         kind = "private endpoint" if private else "endpoint"
         spelled = (known.name for known in ROUTES.values() if known.name.lower() == endpoint.lower())
-        hint = next((f"it is spelled {name}" for name in spelled), "give one like AddOrder, private/* or *")
+        other = "give one like AddOrder, private/* or *; what comes over WebSocket is not faulted yet"
+        hint = next((f"it is spelled {name}" for name in spelled), other)
         raise invalid("endpoint", f"there is no {kind} {endpoint!r}; {hint}")
     return match
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from mockkraken.control import (
     access,
+    connections,
     counters,
     diagnosis,
     documents,
@@ -91,7 +92,8 @@ CALLS: dict[str, dict[str, Call]] = {
         "POST": Call(faults.add_fault, "body"),
         "DELETE": Call(faults.clear_faults),
     },
-    "/mock/connections": {"GET": Call(documents.connections)},
+    "/mock/connections/{number}": {"DELETE": Call(connections.disconnect)},
+    "/mock/connections": {"GET": Call(connections.connections), "DELETE": Call(connections.disconnect_all)},
     "/mock/openapi.json": {"GET": Call(documents.openapi)},
     "/mock/signature": {"POST": Call(signing.signature, "body")},
     "/mock/doctor": {"GET": Call(diagnosis.doctor, "query")},

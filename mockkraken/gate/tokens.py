@@ -29,11 +29,12 @@ class _Grant(msgspec.Struct):
     generation: int
     until: int
     users: set[int] = msgspec.field(default_factory=set)
+    ended: bool = False
 
     def lives(self, now: int, connection: int | None) -> bool:
         """Whether it is good, on that connection; None: on any that uses it."""
         # [guess] kraken/10 §3.4: a token dies with its key, also when that is disabled or runs out.
-        if self.generation != self.key.generation or self.key.expired(now):
+        if self.ended or self.generation != self.key.generation or self.key.expired(now):
             return False
         return now < self.until or (bool(self.users) if connection is None else connection in self.users)
 
@@ -80,6 +81,11 @@ class Tokens:
         grant = self._grants.get(token)
         return grant.key if grant is not None and grant.lives(now, connection) else None
 
+    def owner(self, token: str) -> Key | None:
+        """Whose token it is or was, as long as that is remembered."""
+        grant = self._grants.get(token)
+        return None if grant is None else grant.key
+
     def key(self, token: str, now: int, connection: int) -> Key:
         """As `lookup`, for a request on a connection that brings this token.
 
@@ -96,6 +102,8 @@ class Tokens:
         grant = self._grants.get(token)
         if grant is None:
             return "there is no such token: GetWebSocketsToken gives one"
+        if grant.ended:
+            return "the token was ended (/mock/tokens/expire)"
         if grant.generation != grant.key.generation or grant.key.expired(now):
             return f"the token's key {grant.key.name!r} is no longer in use"
         return f"the token was to be used within {LIFETIME} seconds, and this connection has not"
@@ -103,11 +111,11 @@ class Tokens:
     def expire(self, now: int, key: Key | None = None) -> dict[Key, int]:
         """End the tokens of one key, or all; how many of each key were alive."""
         ended: dict[Key, int] = {}
-        for token, grant in list(self._grants.items()):
+        for grant in self._grants.values():
             if key is None or grant.key is key:
-                del self._grants[token]
                 if grant.lives(now, None):
                     ended[grant.key] = ended.get(grant.key, 0) + 1
+                grant.ended = True
         return ended
 
     def _prune(self, now: int) -> None:

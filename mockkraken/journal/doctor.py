@@ -120,6 +120,8 @@ def _others(requests: Sequence[Request]) -> list[Suspicion]:
             streaks.pop(remote, None)
         if request.check == "signature" or (request.check == "key" and request.scenario):
             found.append(Suspicion(request.scenario or "signature", request, culprit=request))
+        elif request.socket and request.check == "key":
+            found.append(Suspicion("token", request, culprit=request))
         elif request.check in _BY_CHECK:
             found.append(Suspicion(request.check, request, culprit=request))
     return found

@@ -172,6 +172,11 @@ TROUBLES = {
         "The key has expired",
         "Make a new key, or move its valid_until.",
     ),
+    "token": Trouble(
+        "A WebSocket token is not good, or no longer",
+        "Ask GetWebSocketsToken for another. A token must be used within 15 minutes; on the connection where it was "
+        "used for a subscription in time it stays good, on a new one it does not.",
+    ),
     "N31": Trouble(
         "Calls came during a lockout",
         "Stop calling: each attempt starts the time anew. Stay quiet until the lockout is over, cure what was refused "

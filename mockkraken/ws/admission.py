@@ -22,7 +22,8 @@ def admit(venue: Venue, connection: Connection, token: str, needs: Permission, r
     Raises:
         KrakenError: the token is none, too old, or its key is gone or lacks a permission.
     """
-    request.key = key = venue.tokens.key(token, venue.clock.now(), connection.number)
+    request.key = venue.tokens.owner(token)
+    key = venue.tokens.key(token, venue.clock.now(), connection.number)
     if not needs.allows(key.permissions):
         raise KrakenError(errors.PERMISSION_DENIED, needs.why_not(key.permissions), check="permission")
     return venue.exchange.accounts[key.account]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Message = MutableMapping[str, Any]
 
 CONNECTION_ID_BITS = 53  # [ours] kraken/50 §1.1, ws_connection_id_full_range: so that every client can read it
+PROXY_RESTARTS = (1001, "CloudFlare WebSocket proxy restarting")  # [obs] kraken/50 §1.4
 RESTART = 1012  # ours: the close code when the sandbox starts anew
 
 
@@ -100,6 +101,17 @@ class WsApp:
     def connections(self) -> list[dict[str, Any]]:
         """All that are open, as `/mock/connections` shows them."""
         return [connection.shown() for connection in self._venue.feeds.connections.values()]
+
+    def disconnect(self, number: int | None = None) -> int:
+        """Close one connection, or all, as Kraken's proxy does now and then; how many there were."""
+        chosen = [
+            connection
+            for connection in self._venue.feeds.connections.values()
+            if number is None or connection.number == number
+        ]
+        for connection in chosen:
+            connection.close(*PROXY_RESTARTS)
+        return len(chosen)
 
     def close(self) -> None:
         """Close all connections: the sandbox starts anew."""

@@ -29,6 +29,9 @@ HEARTBEAT = SECOND  # [obs] kraken/50 §1.2
 IDLE = MINUTE  # [doc] kraken/50 §1.4: closed after that long without traffic
 IDLE_CLOSE_CODE = 1000  # [guess] kraken/50 §1.4, ws_idle_close_code
 
+UNKNOWN = "unknown"
+"""The journal's endpoint of what is no request that there is."""
+
 # Many heartbeats at once tell nobody more than a few: in a leap of the clock, or when it runs fast.
 _PARTS_OF_A_LEAP = 120
 _A_MACHINE_SECOND = 10
@@ -212,7 +215,7 @@ class Connection:
             account=key.account if key else None,
             key=key.name if key else None,
             api_key=key.api_key if key else None,
-            endpoint=request.endpoint,
+            endpoint=request.endpoint or UNKNOWN,
             http_status=101,
             outcome="accepted" if request.error is None else "refused",
             error=None if request.error is None else shown_reason(request.error),  # texts quote what was sent
@@ -274,6 +277,8 @@ class Connection:
         if self._venue.clock.now() - self._heard < self._may_idle():
             self._watch_idle()
         else:
+            reason = f"nobody said a word for {IDLE // SECOND} seconds: closed with {IDLE_CLOSE_CODE}"
+            self._journal(Request(self._venue.clock.now(), "close", reason=reason))
             self.close(IDLE_CLOSE_CODE)
 
     def heard(self) -> None:
@@ -301,7 +306,7 @@ class Connection:
             "id": self.id,
             "number": self.number,
             "version": self.door.version,
-            "endpoint": self.door.name,
+            "endpoint": self.door.path,
             "remote": self.remote,
             "port": self.port,
             "user_agent": self.user_agent,

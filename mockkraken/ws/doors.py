@@ -11,12 +11,9 @@ Kind = Literal["public", "private", "level3"]
 
 
 class Door(NamedTuple):
-    """One entrance: the version that is spoken behind it, and what is served there.
+    """One entrance: its path, the version that is spoken behind it, and what is served there."""
 
-    `name` is how `/mock/connections` calls it.
-    """
-
-    name: str
+    path: str
     version: Literal[1, 2]
     serves: frozenset[Kind]
 
@@ -26,19 +23,26 @@ _PUBLIC: frozenset[Kind] = frozenset(("public",))
 _AUTH: frozenset[Kind] = frozenset(("private", "level3") if LEVEL3_ON_AUTH else ("private",))
 _LEVEL3: frozenset[Kind] = frozenset(("level3",))
 
-_PATHS = {
-    "/v2": Door("v2", 2, _ALL),
-    "/ws/v2": Door("ws/v2", 2, _PUBLIC),
-    "/ws-auth/v2": Door("ws-auth/v2", 2, _AUTH),
-    "/ws-l3/v2": Door("ws-l3/v2", 2, _LEVEL3),
-    "": Door("v1", 1, _ALL),
-    "/ws": Door("ws", 1, _PUBLIC),
-    "/ws-auth": Door("ws-auth", 1, _AUTH),
-}
+_DOORS = (
+    Door("/v2", 2, _ALL),
+    Door("/ws/v2", 2, _PUBLIC),
+    Door("/ws-auth/v2", 2, _AUTH),
+    Door("/ws-l3/v2", 2, _LEVEL3),
+    Door("/", 1, _ALL),
+    Door("/ws", 1, _PUBLIC),
+    Door("/ws-auth", 1, _AUTH),
+)
+_BY_PATH = {door.path.rstrip("/"): door for door in _DOORS}
 _HOSTS = {f"{beta}{host}.kraken.com": f"/{host}" for host in ("ws", "ws-auth", "ws-l3") for beta in ("", "beta-")}
 
-PATHS = tuple(path or "/" for path in _PATHS)
+PATHS = tuple(door.path for door in _DOORS)
 """The paths that take WebSocket upgrades."""
+
+
+def elsewhere(what: str, kind: Kind, here: Door) -> str:
+    """The reason why something is not served at an entrance, and where it is."""
+    there = [other.path for other in _DOORS if other.version == here.version and kind in other.serves]
+    return f"{what} is not served at {here.path}, but at {', '.join(there)}"
 
 
 def door(host: str, path: str) -> Door | None:
@@ -51,5 +55,5 @@ def door(host: str, path: str) -> Door | None:
     path = path.rstrip("/")
     prefix = _HOSTS.get(host.lower().partition(":")[0])
     if prefix is None:
-        return _PATHS.get(path)
-    return _PATHS.get(prefix + path) if path in ("", "/v2") else None
+        return _BY_PATH.get(path)
+    return _BY_PATH.get(prefix + path) if path in ("", "/v2") else None

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MESSAGES = Limit(50 * POINT, 20 * 100)
 """A burst of 50, and 20 a second [guess, ws_message_burst, ws_message_rate]: no number is published."""
 
+TOO_MANY = f"a connection may send {MESSAGES.max // POINT} messages at once, and {MESSAGES.pace} a second"
+"""Why a message was not looked at."""
+
 ATTEMPTS = 150  # [doc] new connections of an address within WINDOW
 WINDOW = 10 * MINUTE  # [doc]
 BAN = 10 * MINUTE  # [doc] how long one that exceeds it is kept out

@@ -781,7 +781,10 @@ def test_a_misspelt_endpoint_is_told_apart(browser):
         return text
 
     assert message("addorder") == "there is no endpoint 'addorder'; it is spelled AddOrder"
-    assert message("Orders") == "there is no endpoint 'Orders'; give one like AddOrder, private/* or *"
+    assert message("Orders") == (
+        "there is no endpoint 'Orders'; give one like AddOrder, private/* or *; "
+        "what comes over WebSocket is not faulted yet"
+    )
     assert message("Time", "reorder", 2).startswith("there is no private endpoint 'Time'; ")
 
 

@@ -513,7 +513,7 @@ def test_no_request_at_all_is_told(run):
             raise AssertionError
     """)
     url = next(line for line in result.outlines if line.startswith("url ")).removeprefix("url ")
-    assert section(result) == [f"no request of this test has reached {url}"]
+    assert section(result) == [f"no request has reached {url} since the test began, or reset the server"]
 
 
 def test_public_and_unrouted_requests(run):
@@ -603,7 +603,7 @@ def test_tests_that_pass_skip_or_fail_as_expected_have_no_such_section(run, argu
             "mockkraken.journal.page = lambda: threading.Event().wait(1)",
             "the server did not tell its journal within 0.05 seconds",
         ),
-        ("mockkraken.stop()", "no request of this test has reached http://127.0.0.1:*"),
+        ("mockkraken.stop()", "no request has reached http://127.0.0.1:* since the test began, or reset the server"),
         (
             "loop = mockkraken._running.loop; mockkraken.stop(); mockkraken._running = _Running(None, loop, None)",
             "the journal could not be read: RuntimeError: *",

@@ -189,7 +189,8 @@ class NaiveExchange:
             self.end(order, "Cannot trade with self" if stopped else "Insufficient liquidity")
         else:
             for other, volume in fills:
-                self.fill(order, other, volume, rates[other.owner], now)
+                # However long it rested, it pays no more than it was to pay when it came in.
+                self.fill(order, other, volume, min(rates[other.owner], other.rate), now)
             for other in own:
                 self.end(other, "Cannot trade with self")
             if not left:

@@ -1214,3 +1214,11 @@ def test_a_permission_that_a_token_lacks_is_found():
     seq = over_a_socket(traffic, check="permission", error="EGeneral:Permission denied")
     [finding] = traffic.examine().findings
     assert (finding["scenario"], finding["evidence"]) == ("permission", [seq])
+
+
+def test_a_token_that_is_no_longer_good_is_no_unknown_key():
+    traffic = Traffic()
+    seq = over_a_socket(traffic, check="key", error="ESession:Invalid session")
+    [finding] = traffic.examine().findings
+    assert (finding["scenario"], finding["evidence"], finding["key"]) == ("token", [seq], "bot")
+    assert "GetWebSocketsToken" in finding["cure"]

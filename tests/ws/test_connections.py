@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mockkraken.clock import HOUR, SECOND
+from mockkraken.control.access import expire_tokens
 from mockkraken.control.operations import Control
 from mockkraken.settings import Settings
 from mockkraken.ws import limits
@@ -50,27 +51,27 @@ class TestDoors:
     @pytest.mark.parametrize(
         ("host", "path", "name"),
         [
-            ("127.0.0.1:8000", "/v2", "v2"),
-            ("127.0.0.1:8000", "/v2/", "v2"),
-            ("localhost", "/ws/v2", "ws/v2"),
-            ("localhost", "/ws-auth/v2", "ws-auth/v2"),
-            ("localhost", "/ws-l3/v2", "ws-l3/v2"),
-            ("localhost", "/", "v1"),
-            ("localhost", "/ws", "ws"),
-            ("localhost", "/ws-auth/", "ws-auth"),
-            ("ws.kraken.com", "/v2", "ws/v2"),
-            ("ws.kraken.com", "/", "ws"),
-            ("WS-AUTH.kraken.com:443", "/v2", "ws-auth/v2"),
-            ("ws-auth.kraken.com", "/", "ws-auth"),
-            ("ws-l3.kraken.com", "/v2", "ws-l3/v2"),
-            ("beta-ws.kraken.com", "/v2", "ws/v2"),
-            ("beta-ws-auth.kraken.com", "/", "ws-auth"),
+            ("127.0.0.1:8000", "/v2", "/v2"),
+            ("127.0.0.1:8000", "/v2/", "/v2"),
+            ("localhost", "/ws/v2", "/ws/v2"),
+            ("localhost", "/ws-auth/v2", "/ws-auth/v2"),
+            ("localhost", "/ws-l3/v2", "/ws-l3/v2"),
+            ("localhost", "/", "/"),
+            ("localhost", "/ws", "/ws"),
+            ("localhost", "/ws-auth/", "/ws-auth"),
+            ("ws.kraken.com", "/v2", "/ws/v2"),
+            ("ws.kraken.com", "/", "/ws"),
+            ("WS-AUTH.kraken.com:443", "/v2", "/ws-auth/v2"),
+            ("ws-auth.kraken.com", "/", "/ws-auth"),
+            ("ws-l3.kraken.com", "/v2", "/ws-l3/v2"),
+            ("beta-ws.kraken.com", "/v2", "/ws/v2"),
+            ("beta-ws-auth.kraken.com", "/", "/ws-auth"),
         ],
     )
     def test_the_url_says_what_is_served(self, host: str, path: str, name: str) -> None:
         found = door(host, path)
         assert found is not None
-        assert found.name == name
+        assert found.path == name
         assert found.version == (2 if "v2" in path else 1)
 
     @pytest.mark.parametrize(
@@ -351,14 +352,14 @@ class TestShown:
             "id": client.connection.id,
             "number": 1,
             "version": 2,
-            "endpoint": "ws/v2",
+            "endpoint": "/ws/v2",
             "remote": "10.0.0.1",
             "port": 50000,
             "user_agent": None,
             "subscriptions": [{"channel": "book", "symbol": "BTC/USD", "depth": 25}],
             "unsent": 0,
         }
-        assert second["endpoint"] == "ws-auth"
+        assert second["endpoint"] == "/ws-auth"
         (subscription,) = second["subscriptions"]  # type: ignore[misc]  # a list, in a table of anything
         assert subscription == {"channel": "openOrders", "account": "main"}
         json.dumps([first, second])
@@ -378,10 +379,72 @@ class TestShown:
             ("ws2", "subscribe book", "accepted", None, None),
             ("ws2", "cancel_all", "accepted", "full", None),
             ("ws2", "cancel_order", "refused", "full", "EOrder:Unknown order"),
-            ("ws2", "", "refused", None, "Malformed request"),
+            ("ws2", "unknown", "refused", None, "Malformed request"),
             ("ws1", "ping", "accepted", None, None),
         ]
         assert {row["remote"] for row in records} == {"10.0.0.1"}
         assert {row["http_status"] for row in records} == {101}
         assert token not in json.dumps(records)
         assert client.token()[:20] not in json.dumps(records)
+
+    def test_why_an_idle_connection_was_closed(self, sandbox: Sandbox, wire: Connect) -> None:
+        wire("/ws/v2")
+        advance(sandbox, 60)
+        (record,) = sandbox.journal.records()[0]
+        assert (record["endpoint"], record["outcome"], record["http_status"]) == ("close", "accepted", 101)
+        assert record["reason"] == "nobody said a word for 60 seconds: closed with 1000"
+
+    @pytest.mark.parametrize(
+        ("path", "message", "reason"),
+        [
+            (
+                "/v2",
+                {"event": "ping"},
+                "method is missing; it looks like version 1, which is at the same path without /v2",
+            ),
+            ("/v2", {}, "method is missing"),
+            ("/", {"method": "ping"}, "event is missing; it looks like version 2, whose path ends in /v2"),
+            ("/", {}, "event is missing"),
+            (
+                "/v2",
+                {"method": "subscribe", "params": {"channel": "book", "symbol": ["xbt/usd"]}},
+                "there is no pair 'xbt/usd' here: version 2 calls it BTC/USD",
+            ),
+            (
+                "/ws/v2",
+                {"method": "subscribe", "params": {"channel": "executions", "token": "x"}},
+                "executions is not served at /ws/v2, but at /v2, /ws-auth/v2",
+            ),
+            (
+                "/ws-auth",
+                {"event": "subscribe", "pair": ["XBT/USD"], "subscription": {"name": "book"}},
+                "book is not served at /ws-auth, but at /, /ws",
+            ),
+            (
+                "/v2",
+                {"method": "cancel_all", "params": {"token": "x"}},
+                "there is no such token: GetWebSocketsToken gives one",
+            ),
+        ],
+    )
+    def test_the_reason_names_the_cure(
+        self, sandbox: Sandbox, wire: Connect, path: str, message: dict[str, Any], reason: str
+    ) -> None:
+        wire(path).say(message)
+        assert sandbox.journal.records()[0][-1]["reason"] == reason
+
+    def test_a_token_that_a_test_has_ended(self, sandbox: Sandbox, wire: Connect) -> None:
+        client = wire()
+        token = client.token()
+        client.subscribe("balances", token=token)
+        Control(sandbox).perform(expire_tokens, {})
+        assert client.method("cancel_all", token=token)["error"] == "ESession:Invalid session"
+        record = sandbox.journal.records()[0][-1]
+        assert (record["key"], record["reason"]) == ("full", "the token was ended (/mock/tokens/expire)")
+
+    def test_twice(self, sandbox: Sandbox, wire: Connect) -> None:
+        client = wire()
+        for _ in range(2):
+            client.subscribe("book", symbol=["BTC/USD"], depth=25)
+        reason = "the connection has subscribed to book BTC/USD 25 already"
+        assert sandbox.journal.records()[0][-1]["reason"] == reason

@@ -110,6 +110,16 @@ class TestTicker:
         assert first["b"] == ["1.10000", 12, "12.90000000"]
         assert first["a"] == ["1.20000", 0, "0.50000000"]
 
+    def test_a_day_without_trades_has_zeros(self, v1: Wire, pit: Pit, sandbox: Sandbox) -> None:
+        advance(sandbox, "25h")
+        subscribe(v1, "ticker")
+        none = '["0.00000","0.00000"]'
+        assert re.sub(rb"^\[\d+,", b"[", v1.raw[0]).decode() == (
+            '[{"a":["60010.00000",5,"5.00000000"],"b":["60000.00000",5,"5.00000000"],"c":["0.00000","0.00000000"],'
+            f'"v":["0.00000000","0.00000000"],"p":{none},"t":[0,0],"l":{none},"h":{none},"o":{none}}},'
+            '"ticker","XBT/USD"]'
+        )
+
     def test_after_each_trade(self, v1: Wire, pit: Pit, ann: Client, kraken: Client) -> None:
         (before,) = subscribe(v1, "ticker")
         ann.buy("1.5")

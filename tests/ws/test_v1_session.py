@@ -364,6 +364,8 @@ class TestDoors:
         names = [frame["channelName"] for frame in statuses(subscribe(wire("/ws"), "*", "XBT/USD", "ETH/USD"))]
         assert names == ["ticker", "ohlc-1", "trade", "spread", "book-10"] * 2
         private = wire("/ws-auth")
+        with_a_pair = subscribe(private, "*", "XBT/USD", token=private.token())
+        assert refusals(with_a_pair) == [("XBT/USD", "Pair field unsupported for this subscription type")]
         frames = statuses(subscribe(private, "*", token=private.token()))
         assert [frame["channelName"] for frame in frames] == ["openOrders", "ownTrades"]
 
@@ -457,11 +459,12 @@ class TestTokens:
 
 
 class TestUnsubscribing:
-    def test_by_number(self, v1: Wire) -> None:
+    def test_by_number(self, v1: Wire, sandbox: Sandbox) -> None:
         acks = statuses(subscribe(v1, "*", "XBT/USD", "ETH/USD", depth=100, interval=5))
         for ack in acks:
             (answer,) = v1.say({"event": "unsubscribe", "reqid": 3, "channelID": ack["channelID"]})
             assert answer == {**ack, "reqid": 3, "status": "unsubscribed"}
+            assert journal(sandbox)["endpoint"] == f"unsubscribe {ack['subscription']['name']}"
             v1.say({"event": "unsubscribe", "channelID": ack["channelID"]})
             assert v1.raw == [
                 b'{"errorMessage":"Subscription Not Found","event":"subscriptionStatus","status":"error"}'

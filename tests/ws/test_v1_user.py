@@ -504,6 +504,15 @@ class TestChanges:
         }
         assert fill["vol_exec"] == "0.10000000"
 
+    def test_all_that_befell_an_order_is_told_at_its_end(self, orders: Wire, ann: Client, pit: Pit) -> None:
+        pit.at(60000)
+        txid = ann.place("sell", "stop-loss-limit", "0.5", price="59000", price2="61000")
+        pit.at(59000)
+        pit.fill(txid, "0.2")
+        ann.call("CancelOrder", txid=txid)
+        ended = told(orders)[-1]
+        assert (ended["status"], ended["vol_exec"], ended["misc"]) == ("canceled", "0.20000000", "stopped,partial")
+
     def test_a_reduce_only_order_is_restated(self, orders: Wire, ann: Client, pit: Pit) -> None:
         """What closes the position elsewhere leaves less for it to close."""
         ann.call("AddOrder", pair="XBTUSD", type="buy", ordertype="market", volume="1", leverage="2")

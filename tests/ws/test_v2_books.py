@@ -330,6 +330,9 @@ def test_how_much_of_level3_one_connection_may_hear(sandbox: Sandbox, wire: Conn
         advance(sandbox, "1s")
         client.take()
     assert frames[0]["error"] == "Exceeded msg rate"
+    (record,) = sandbox.journal.records(outcome="refused")[0]
+    assert (record["endpoint"], record["check"]) == ("subscribe level3", "rate")
+    assert "200 symbols" in record["reason"]
     client.say({"method": "unsubscribe", "params": {"channel": "level3", "symbol": names[:1], "token": token}})
     assert client.subscribe("level3", symbol=names[200:], token=token, snapshot=False)[0]["success"] is True
 

@@ -122,6 +122,15 @@ def test_changed_rules_are_told(wire: Connect, pit: Pit) -> None:
     shares.take()
 
 
+def test_a_pair_that_is_given_leverage_has_limits_of_nothing(wire: Connect, pit: Pit) -> None:
+    client = wire()
+    client.subscribe("instrument", snapshot=False)
+    pit.pairs["0GEUR"].patch(leverage_buy=[2, 3], leverage_sell=[2])
+    ((row,),) = (frame["data"]["pairs"] for frame in client.take())
+    assert (row["marginable"], row["has_index"], row["margin_initial"]) == (True, True, "0.33")
+    assert (row["position_limit_long"], row["position_limit_short"]) == (0, 0)
+
+
 def test_changed_shares_are_told_to_those_who_asked_for_them(wire: Connect, pit: Pit) -> None:
     client, shares = wire(), wire()
     client.subscribe("instrument", snapshot=False)

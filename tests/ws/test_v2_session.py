@@ -477,6 +477,27 @@ def test_fields_within_fields(wire: Connect) -> None:
     assert refused(triggers=[{"price": 1}]) == "Triggers field must be a object"
 
 
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ('"snapshot":"yes"', "snapshot is a string; it takes a boolean"),
+        ('"snapshot":null', "snapshot is null; it takes a boolean"),
+        ('"snapshot":{}', "snapshot is an object; it takes a boolean"),
+        ('"event_trigger":true', "event_trigger is a boolean; it takes a string"),
+        ('"event_trigger":[1]', "event_trigger is an array; it takes a string"),
+        ('"event_trigger":1.0', "event_trigger is a number_float; it takes a string"),
+        ('"event_trigger":1e999999999', "event_trigger is a number with an absurd exponent; it takes a string"),
+        (f'"event_trigger":{-(2**63)}', "event_trigger is a number_integer; it takes a string"),
+        (f'"event_trigger":{2**64 - 1}', "event_trigger is a number_integer; it takes a string"),
+        (f'"event_trigger":{-(2**63) - 1}', "event_trigger is a whole number of too many digits; it takes a string"),
+        (f'"event_trigger":{2**64}', "event_trigger is a whole number of too many digits; it takes a string"),
+    ],
+)
+def test_the_journal_says_of_which_type_a_field_was(wire: Connect, kraken: Client, members: str, reason: str) -> None:
+    wire().say_raw(f'{{"method":"subscribe","params":{{"channel":"ticker","symbol":["BTC/USD"],{members}}}}}')
+    assert kraken.journal()["reason"] == reason
+
+
 # Too many messages
 
 
@@ -490,6 +511,7 @@ def test_too_many_messages(sandbox: Sandbox, wire: Connect, kraken: Client) -> N
     assert one(client, subscribe(channel="trade", symbol=BTC) | {"req_id": 3}) == over % (b"subscribe", b'"req_id":3,')
     assert (kraken.journal()["endpoint"], kraken.journal()["check"]) == ("subscribe", "rate")
     assert one(client, "}") == over % (b"error", b"")
+    assert one(client, {"method": ["ping"]}) == over % (b"error", b"")
     assert client.connection.shown()["subscriptions"] == []
     advance(sandbox, "1s")
     assert client.say({"method": "ping"})[0]["method"] == "pong"
@@ -502,8 +524,8 @@ def test_too_many_messages(sandbox: Sandbox, wire: Connect, kraken: Client) -> N
     ("message", "endpoint", "outcome", "error", "check"),
     [
         ({"method": "ping"}, "ping", "accepted", None, None),
-        ("{", "", "refused", "Malformed request", "body"),
-        ({"method": "x"}, "", "refused", "Unsupported event", "routing"),
+        ("{", "unknown", "refused", "Malformed request", "body"),
+        ({"method": "x"}, "unknown", "refused", "Unsupported event", "routing"),
         (subscribe(channel="x"), "subscribe", "refused", "Subscription name invalid", "routing"),
         (subscribe(channel="trade", symbol=BTC), "subscribe trade", "accepted", None, None),
         (
@@ -546,16 +568,16 @@ def test_the_journal_knows_who(wire: Connect, kraken: Client) -> None:
 
 # Anything at all
 
-_values = strategies.recursive(
+_flat = (
     strategies.none()
     | strategies.booleans()
     | strategies.integers()
     | strategies.floats(allow_nan=False, allow_infinity=False)
     | strategies.sampled_from(["BTC/USD", "limit", "buy", "trades", "bbo", "all", "", "é", "TOKEN"])
-    | strategies.text(max_size=5),
-    lambda inner: strategies.lists(inner, max_size=3) | strategies.dictionaries(strategies.text(max_size=3), inner),
-    max_leaves=5,
+    | strategies.text(max_size=5)
 )
+_nested = strategies.lists(_flat, max_size=3) | strategies.dictionaries(strategies.text(max_size=3), _flat, max_size=3)
+_values = _flat | _nested | strategies.lists(_nested, max_size=3)
 _names = strategies.sampled_from(
     [
         "channel",

@@ -329,6 +329,21 @@ def test_an_edit_of_a_stop(desk: Desk, kraken: Client, change: dict[str, Any], p
     assert kraken.row(newer)["descr"]["price2"] == "52000.0"
 
 
+def test_an_edit_keeps_whose_price_a_stop_waits_for(desk: Desk, kraken: Client) -> None:
+    old = desk.add(**TRIGGER, triggers={"price": 55000, "reference": "index"})
+    new = desk.result("edit_order", order_id=old, **BTC, triggers={"price": 54000})["order_id"]
+    assert (kraken.row(new)["descr"]["price"], kraken.row(new)["trigger"]) == ("54000.0", "index")
+
+
+def test_an_edit_by_userref_finds_that_order_among_others(desk: Desk, kraken: Client) -> None:
+    stop = desk.add(**TRIGGER, triggers={"price": 55000})
+    old = desk.add(order_userref=3)
+    result = desk.result("edit_order", order_id="3", **BTC, limit_price=51000)
+    assert result["original_order_id"] == old
+    assert kraken.row(result["order_id"])["descr"]["price"] == "51000.0"
+    assert kraken.row(stop)["descr"]["price"] == "55000.0"
+
+
 def test_an_edit_moves_the_old_names_of_prices_too(desk: Desk, kraken: Client) -> None:
     old = desk.add(order_userref=3)
     new = desk.result("edit_order", order_id=old, **BTC, price=51000)["order_id"]

@@ -18,6 +18,8 @@ from mockkraken.errors import KrakenError
 from mockkraken.exchange import service
 from mockkraken.ws.admission import admit
 from mockkraken.ws.declared import Asked, Field
+from mockkraken.ws.doors import elsewhere
+from mockkraken.ws.limits import TOO_MANY
 from mockkraken.ws.v1 import fields
 from mockkraken.ws.v1.subscriptions import Demand
 from mockkraken.ws.v1.trading import METHODS
@@ -30,6 +32,18 @@ if TYPE_CHECKING:
 API_VERSION = "1.9.1"  # [obs 2023] kraken/60 §1.1
 
 _METHODS = {method.name: method for method in METHODS}
+UNASKED = {
+    "systemStatus": "What the exchange as a whole is doing: as a greeting, and when it changes",
+    "heartbeat": "Each second, from the first subscription on",
+}
+"""What is told without being subscribed to, and what it is."""
+VERBS = {
+    "subscribe": "Hear a channel",
+    "unsubscribe": "Hear it no more",
+    "ping": "Answered with a pong",
+}
+"""The events beside those of trading, and what they do."""
+
 _SUBSCRIPTIONS = ("subscribe", "unsubscribe")
 _TOKEN = Field("token", "string", required=True)
 _CAPITAL = re.compile(r"[A-Z]")
@@ -76,7 +90,7 @@ class Version1:
         """The answer to one message too many: of the two forms that are known, the documented one, for all events."""
         with suppress(KrakenError):  # what else is wrong with it remains unsaid
             _head(fields.decode(message), request)
-        refusal = KrakenError(errors.MESSAGE_RATE_EXCEEDED, "too many messages at once", check="rate")
+        refusal = KrakenError(errors.MESSAGE_RATE_EXCEEDED, TOO_MANY, check="rate")
         request.refuse(refusal)
         return _error(refusal, request)
 
@@ -109,7 +123,7 @@ class Version1:
 
     def _asked(self, method: Method, connection: Connection, members: dict[str, Any], request: Request) -> Asked:
         if "private" not in connection.door.serves:
-            reason = f"{method.name} is served at other paths than {connection.door.name}"
+            reason = elsewhere(method.name, "private", connection.door)
             raise KrakenError(errors.PRIVATE_ELSEWHERE, reason, check="routing")
         kind = _CAPITAL.sub(lambda found: f" {found[0].lower()}", method.name)
         fields.refuse_unknown(("event", "reqid", "token", *(field.name for field in method.fields)), members, kind)
@@ -138,10 +152,11 @@ def _head(members: dict[str, Any], request: Request) -> str:
         raise KrakenError(errors.MALFORMED_REQUEST, "reqid is no whole number")
     event = members.get("event")
     if "event" not in members:
-        raise KrakenError(errors.EVENTS_NOT_FOUND, "event is missing", check="routing")
+        other = "; it looks like version 2, whose path ends in /v2" if "method" in members else ""
+        raise KrakenError(errors.EVENTS_NOT_FOUND, f"event is missing{other}", check="routing")
     if not isinstance(event, str):
         raise KrakenError(errors.MALFORMED_REQUEST, "event is no text", check="routing")
-    if event not in _METHODS and event not in _SUBSCRIPTIONS and event != "ping":
+    if event not in _METHODS and event not in VERBS:
         # [guess] the text of version 2
         raise KrakenError(errors.UNSUPPORTED_EVENT, f"there is no event {event[:40]!r}", check="routing")
     request.endpoint = event

@@ -15,6 +15,7 @@ from mockkraken.errors import KrakenError
 from mockkraken.exchange import service
 from mockkraken.ws.admission import admit
 from mockkraken.ws.declared import Asked
+from mockkraken.ws.doors import elsewhere
 from mockkraken.ws.v1 import fields, market, user
 
 if TYPE_CHECKING:
@@ -186,9 +187,9 @@ class Demand:
             raise KrakenError(errors.SUBSCRIPTION_NAME_INVALID, f"there are {', '.join(_BY_NAME)} and {EVERYTHING}")
         self._request.endpoint = f"{event} {name}"
         if chosen[0].kind not in serves:
-            elsewhere = errors.PRIVATE_ELSEWHERE if chosen[0].kind == "private" else errors.PUBLIC_ELSEWHERE
-            reason = f"{name} is served at other paths than {self._connection.door.name}"
-            raise KrakenError(elsewhere, reason, check="routing")
+            kind = chosen[0].kind
+            text = errors.PRIVATE_ELSEWHERE if kind == "private" else errors.PUBLIC_ELSEWHERE
+            raise KrakenError(text, elsewhere(name, kind, self._connection.door), check="routing")
         return chosen
 
     def _pairs(self, channels: tuple[Channel, ...]) -> list[Any]:
@@ -230,7 +231,7 @@ class Demand:
                 raise fields.missing("token")
             return None
         token = fields.read_token(subscription["token"])
-        self._request.key = self._venue.tokens.lookup(token, self._venue.clock.now(), self._connection.number)
+        self._request.key = self._venue.tokens.owner(token)
         return token
 
     def _account(self, token: str, channel: Channel) -> Account:

@@ -121,8 +121,8 @@ def _typed(value: Any, field: Field, kind: JsonKind) -> Any:
             if text is not None:
                 return text
         case "array" if isinstance(value, list):
-            items: JsonKind | None = "object" if field.fields else field.items
-            return value if items is None else [_typed(item, field, items) for item in value]
+            items: JsonKind = "object" if field.fields else field.items or "string"
+            return [_typed(item, field, items) for item in value]
         case "object" if isinstance(value, dict):
             return _typed_fields(value, field.fields) if field.fields else value
     raise wrong_type(field.name, kind, value)

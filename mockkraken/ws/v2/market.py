@@ -94,8 +94,9 @@ def _granted(asked: Asked, subscription: Subscription, default: bool, result: di
 
 
 def _check_new(asked: Asked, key: Hashable) -> None:
-    if key in asked.connection.subscriptions:
-        raise KrakenError(errors.ALREADY_SUBSCRIBED, f"the connection has subscribed to {_words(key)} already")
+    if (found := asked.connection.subscriptions.get(key)) is not None:
+        words = " ".join(map(str, found.shown.values()))
+        raise KrakenError(errors.ALREADY_SUBSCRIBED, f"the connection has subscribed to {words} already")
 
 
 def _take_back(asked: Asked, key: Hashable) -> dict[str, Any]:
@@ -107,7 +108,8 @@ def _take_back(asked: Asked, key: Hashable) -> dict[str, Any]:
 
 
 def _words(key: Any) -> str:
-    return " ".join(map(str, key))
+    channel, *rest = key
+    return " ".join(map(str, (channel, *rest[1:])))  # the asset class follows from the pair
 
 
 def _known_pair(pair: Pair | None) -> Pair:

@@ -17,6 +17,8 @@ from mockkraken.exchange import service
 from mockkraken.gate.permissions import ANY_KEY
 from mockkraken.ws.admission import admit
 from mockkraken.ws.declared import Asked, Field
+from mockkraken.ws.doors import elsewhere
+from mockkraken.ws.limits import TOO_MANY
 from mockkraken.ws.times import micros
 from mockkraken.ws.v2 import fields, market, trading, user
 from mockkraken.ws.v2.symbols import SHOWN_MAX, pair_named
@@ -35,6 +37,18 @@ if TYPE_CHECKING:
 
 CHANNELS: Final = {channel.name: channel for channel in (*market.CHANNELS, *user.CHANNELS)}
 METHODS: Final = {method.name: method for method in trading.METHODS}
+
+UNASKED: Final = {
+    "status": "What the exchange as a whole is doing: as a greeting, and when it changes",
+    "heartbeat": "Each second, from the first subscription on",
+}
+"""What is told without being subscribed to, and what it is."""
+VERBS: Final = {
+    "subscribe": "Hear a channel",
+    "unsubscribe": "Hear it no more",
+    "ping": "Answered with a pong",
+}
+"""The methods beside those of trading, and what they do."""
 
 SERVICE_VERSION = "2.0.10"  # [obs] kraken/50 §1.1
 UNNAMED = "error"
@@ -99,9 +113,9 @@ class Version2:
             request.id = _req_id(sent)
         except KrakenError:
             pass
-        if isinstance(name, str) and (name in METHODS or name in ("ping", "subscribe", "unsubscribe")):
+        if isinstance(name, str) and (name in METHODS or name in VERBS):
             request.endpoint = name
-        refusal = KrakenError(errors.MESSAGE_RATE_EXCEEDED, "the connection sends too many messages", check="rate")
+        refusal = KrakenError(errors.MESSAGE_RATE_EXCEEDED, TOO_MANY, check="rate")
         return self._refused(request, _shown_method(name), refusal)
 
     def failed(self, request: Request) -> bytes:
@@ -112,7 +126,8 @@ class Version2:
 
     def _handler(self, sent: dict[str, Any]) -> Handler:
         if "method" not in sent:
-            raise KrakenError(errors.METHODS_NOT_FOUND, "method is missing", check="routing")
+            other = "; it looks like version 1, which is at the same path without /v2" if "event" in sent else ""
+            raise KrakenError(errors.METHODS_NOT_FOUND, f"method is missing{other}", check="routing")
         name = sent["method"]
         if not isinstance(name, str):
             raise fields.wrong_type("method", "string", name)
@@ -137,7 +152,8 @@ class Version2:
     def _call(self, method: Method, connection: Connection, sent: dict[str, Any], request: Request) -> list[bytes]:
         request.endpoint = method.name
         if "private" not in connection.door.serves:
-            raise _elsewhere(errors.PRIVATE_ELSEWHERE, method.name, connection)
+            reason = elsewhere(method.name, "private", connection.door)
+            raise KrakenError(errors.PRIVATE_ELSEWHERE, reason, check="routing")
         kind = method.name.replace("_", " ")
         fields.check_known(sent, _REQUEST_HAS, kind)
         params = fields.read(_params(sent), (TOKEN, *method.fields), kind)
@@ -165,7 +181,7 @@ class Version2:
         if channel.kind not in connection.door.serves:
             # Which of the two speaks of level3 is [guess]: it takes a token, and ws-auth has it.
             text = errors.PUBLIC_ELSEWHERE if channel.kind == "public" else errors.PRIVATE_ELSEWHERE
-            raise _elsewhere(text, channel.name, connection)
+            raise KrakenError(text, elsewhere(channel.name, channel.kind, connection.door), check="routing")
         try:
             fields.check_known(sent, _SUBSCRIPTION_HAS, verb)
             asked = fields.read(params, _fields(channel), verb)
@@ -296,11 +312,6 @@ def _fields(channel: Channel) -> tuple[Field, ...]:
     token = () if channel.kind == "public" else (TOKEN,)
     symbol = (SYMBOL,) if channel.by_symbol else ()
     return (CHANNEL, *token, *symbol, *channel.fields)
-
-
-def _elsewhere(text: str, what: str, connection: Connection) -> KrakenError:
-    served = ", ".join(sorted(connection.door.serves))
-    return KrakenError(text, f"{what} is not served at /{connection.door.name}, only {served}", check="routing")
 
 
 def _first_symbol(params: dict[str, Any]) -> dict[str, str]:

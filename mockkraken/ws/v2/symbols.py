@@ -27,4 +27,7 @@ def pair_named(catalog: Catalog, symbol: str) -> Pair:
         found = catalog.public_pair(symbol, tokenized=tokenized)
         if found is not None and found[0].display.upper() == symbol.upper():
             return found[0]
-    raise KrakenError(errors.pair_not_supported(symbol[:SHOWN_MAX]), f"there is no pair {symbol[:40]!r}")
+    reason = f"there is no pair {symbol[:40]!r}"
+    if (meant := catalog.trading_pair(symbol)) is not None:
+        reason += f" here: version 2 calls it {meant.display}"
+    raise KrakenError(errors.pair_not_supported(symbol[:SHOWN_MAX]), reason)

@@ -84,7 +84,7 @@ class Executions:
         self._account = account
         self._clock = venue.clock
         self._reports = reports.Reports(venue)
-        self._user = b',"user":' + _encode(account.iban or account.name)
+        self._user = b',"user":' + _encode(account.iban)
 
     def order(self, order: Order, what: OrderEvent, trade: Trade | None) -> Report:
         row = _encode(self._reports.event(order, what, trade))[:-1]
@@ -141,7 +141,7 @@ class Balances:
     def __init__(self, account: Account, venue: Venue) -> None:
         self._account = account
         self._assets = venue.catalog.assets
-        self._user = b',"user":' + _encode(account.iban or account.name)
+        self._user = b',"user":' + _encode(account.iban)
 
     def order(self, _order: Order, _what: OrderEvent, _trade: Trade | None) -> None:
         return None
