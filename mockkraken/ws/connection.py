@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mockkraken.errors import Check
     from mockkraken.gate.keys import Key
     from mockkraken.ws.doors import Door
-    from mockkraken.ws.feeds import Subscription
+    from mockkraken.ws.topics import Subscription
     from mockkraken.ws.venue import Venue
 
 HEARTBEAT = SECOND  # [obs] kraken/50 §1.2

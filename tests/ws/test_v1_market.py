@@ -110,8 +110,9 @@ class TestTicker:
         assert first["b"] == ["1.10000", 12, "12.90000000"]
         assert first["a"] == ["1.20000", 0, "0.50000000"]
 
-    def test_a_day_without_trades_has_zeros(self, v1: Wire, pit: Pit, sandbox: Sandbox) -> None:
+    def test_a_day_without_trades_has_zeros(self, wire: Connect, pit: Pit, sandbox: Sandbox) -> None:
         advance(sandbox, "25h")
+        v1 = wire("/")
         subscribe(v1, "ticker")
         none = '["0.00000","0.00000"]'
         assert re.sub(rb"^\[\d+,", b"[", v1.raw[0]).decode() == (

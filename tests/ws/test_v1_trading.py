@@ -331,6 +331,8 @@ class TestEditOrder:
         for orderid in (txid, "5"):
             assert desk.refusal("editOrder", orderid=orderid, pair="XBT/USD", price="60006") == "EOrder:Invalid order"
         assert ann.executed(txid) == "0.2"
+        other = desk.add()
+        assert desk.ok("editOrder", orderid=other, pair="XBT/USD", price="51000")["originaltxid"] == other
 
     def test_refusals(self, desk: Desk) -> None:
         txid = desk.add(cl_ord_id="mine")
@@ -514,6 +516,9 @@ class TestTradingCounter:
         desk.one("addOrder", **LIMIT | {"pair": "FOO/USD"})
         trading = sandbox.exchange.accounts["carl"].trading
         assert [(pair, counter.units) for pair, counter in trading.items()] == [("XXBTZUSD", 10**11)]
+        txid = desk.add()
+        desk.ok("editOrder", orderid=txid, pair="XBT/USD", price="50001", validate=True)
+        assert trading["XXBTZUSD"].units == 2 * 10**11
 
     def test_at_the_threshold_all_but_mass_cancels_are_refused(
         self, wire: Connect, starter: Client, sandbox: Sandbox

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mockkraken.exchange.tape import Candle
     from mockkraken.ws.book import Entry, Top
     from mockkraken.ws.declared import Asked
-    from mockkraken.ws.feeds import MarketFeed, MarketSpeaker, ViewKind
+    from mockkraken.ws.topics import MarketFeed, MarketSpeaker, ViewKind
 
 
 # The channelID of `book-10` is a multiple of 32, the others follow it: as recorded where something is recorded

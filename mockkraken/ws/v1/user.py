@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mockkraken.exchange.ledger import LedgerEntry
     from mockkraken.exchange.trades import Trade
     from mockkraken.ws.declared import Asked
-    from mockkraken.ws.feeds import Subscription, UserFeed, UserSpeaker
+    from mockkraken.ws.topics import Subscription, UserFeed, UserSpeaker
 
 OPEN_ORDERS, OWN_TRADES = "openOrders", "ownTrades"
 SNAPSHOT_TRADES = 50  # [doc]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from mockkraken.catalog import Pair
     from mockkraken.ws.book import Entry, Update
-    from mockkraken.ws.feeds import MarketFeed
     from mockkraken.ws.level3 import Level3Update, OrderEntry
+    from mockkraken.ws.topics import MarketFeed
 
 
 class Rendering(NamedTuple):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mockkraken.catalog import Asset
     from mockkraken.catalog.records import PairRecord
-    from mockkraken.ws.feeds import CatalogFeed
+    from mockkraken.ws.topics import CatalogFeed
     from mockkraken.ws.venue import Venue
 
 COLLATERAL_PLACES = 3  # [obs 2026-01]

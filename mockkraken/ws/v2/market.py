@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mockkraken.catalog import Pair
     from mockkraken.ws.declared import Asked
-    from mockkraken.ws.feeds import MarketFeed, MarketSpeaker, Subscription, ViewKind
+    from mockkraken.ws.topics import MarketFeed, MarketSpeaker, Subscription, ViewKind
 
 TRIGGERS = ("trades", "bbo")
 LEVEL3_COSTS = {10: 5, 100: 25, 1000: 100}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mockkraken.catalog import Pair
     from mockkraken.exchange.tape import Candle, Print
-    from mockkraken.ws.feeds import MarketFeed
+    from mockkraken.ws.topics import MarketFeed
 
 SNAPSHOT_TRADES = 50  # [doc]
 SNAPSHOT_ROWS = 720  # [guess] as over REST, ws_ohlc_snapshot_rows

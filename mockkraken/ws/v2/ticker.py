@@ -10,7 +10,7 @@ from mockkraken.ws.times import micros
 from mockkraken.ws.v2.digits import average, price, quantity
 
 if TYPE_CHECKING:
-    from mockkraken.ws.feeds import MarketFeed
+    from mockkraken.ws.topics import MarketFeed
 
 PERCENT_PLACES = 2  # [obs] of `change_pct`
 

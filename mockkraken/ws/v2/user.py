@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mockkraken.exchange.ledger import LedgerEntry
     from mockkraken.exchange.trades import Trade
     from mockkraken.ws.declared import Asked
-    from mockkraken.ws.feeds import Subscription, UserFeed, UserSpeaker
+    from mockkraken.ws.topics import Subscription, UserFeed, UserSpeaker
     from mockkraken.ws.venue import Venue
 
 SNAPSHOT_TRADES = 50  # [doc] kraken/50 §6.1
