@@ -136,6 +136,34 @@ class TestEvents:
         v1.say({"event": "ping"})
         assert v1.raw == [b'{"event":"pong"}']
 
+    @pytest.mark.parametrize(
+        ("message", "endpoint", "check", "reason"),
+        [
+            ("{", "unknown", "body", "the message is no JSON: DecodeError"),
+            ("[]", "unknown", "body", "the message is no JSON object"),
+            ("[" * 101, "unknown", "body", "the message has more than 100 brackets"),
+            (b"{}", "unknown", "body", "messages come in text frames, not in binary ones"),
+            ("{}", "unknown", "routing", "event is missing"),
+            ('{"event":7}', "unknown", "routing", "event is no text"),
+            ('{"event":"addorder"}', "unknown", "routing", "there is no event 'addorder'"),
+            ('{"event":"ping","reqid":"5"}', "unknown", "arguments", "reqid is no whole number"),
+            ('{"event":"ping","x":1}', "ping", "arguments", "'x' is none of event, reqid"),
+        ],
+    )
+    def test_the_journal_says_what_was_wrong(
+        self, v1: Wire, sandbox: Sandbox, message: str | bytes, endpoint: str, check: str, reason: str
+    ) -> None:
+        v1.say_raw(message)
+        record = journal(sandbox)
+        assert (record["endpoint"], record["check"], record["reason"]) == (endpoint, check, reason)
+
+    def test_a_message_with_very_many_brackets(self, v1: Wire) -> None:
+        """None of the exchange's has a tenth of it; what is nested too deep could not be repeated."""
+        fits = '{"event":"subscribe","pair":[' + ",".join(["[]"] * 97) + '],"subscription":{}}'
+        assert len(v1.say_raw(fits)) == 97
+        v1.say_raw(fits.replace("[]", "[{}]", 1))
+        assert v1.raw == [b'{"errorMessage":"Malformed request","event":"error"}']
+
     @pytest.mark.parametrize("settings", [{"rate_limits": "on"}])
     def test_one_message_too_many(self, v1: Wire, sandbox: Sandbox) -> None:
         for reqid in range(50):

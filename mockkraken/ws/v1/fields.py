@@ -4,11 +4,11 @@ What a field of each `JsonKind` takes here, and what is made of it:
 
 - `string`: a text, as it is; or a number [guess], which becomes its plain decimal text. Prices and volumes are declared
   so: they may be relative (`+5`, `#2%`).
-- `number_float`: a number, or a text that is one; it becomes its plain decimal text.
-- `number_integer`: a whole number, or a text of one (`"userref":"42"`); it becomes an int.
+- `number_integer`: a whole number.
 - `boolean`: true and false, or their texts in any case (`"validate":"true"`); it becomes a bool.
 - `array`: an array of what `items` says (`string`, unless it says so), each read as above.
-- `object`: an object, as it is.
+
+No message of version 1 has fields of other types.
 
 Names with brackets (`close[price]`) are names like any other.
 
@@ -40,7 +40,6 @@ VOLUME_PLACES = 8
 """The decimals of every volume, whatever the pair's lot decimals [obs] kraken/60 §3."""
 
 BRACKETS_MAX = 100  # ours: more than any message has, so that none is nested deeper than can be written out again
-_INT_DIGITS = 18
 _QUOTED = 40  # characters of what was sent that a reason repeats
 
 # A fraction stays the text that was sent, so that no amount ever passes through a float, and is repeated as it was.
@@ -59,13 +58,15 @@ def decode(message: str | bytes) -> dict[str, Any]:
     if not isinstance(message, str):
         raise KrakenError(errors.MALFORMED_REQUEST, "messages come in text frames, not in binary ones", check="body")
     if message.count("[") + message.count("{") > BRACKETS_MAX:
-        raise KrakenError(errors.MALFORMED_REQUEST, f"the message has more than {BRACKETS_MAX} brackets")
+        reason = f"the message has more than {BRACKETS_MAX} brackets"
+        raise KrakenError(errors.MALFORMED_REQUEST, reason, check="body")
     try:
         members = _DECODE(message)
     except msgspec.DecodeError as error:
-        raise KrakenError(errors.MALFORMED_REQUEST, f"the message is no JSON: {type(error).__name__}") from None
+        reason = f"the message is no JSON: {type(error).__name__}"
+        raise KrakenError(errors.MALFORMED_REQUEST, reason, check="body") from None
     if not isinstance(members, dict):
-        raise KrakenError(errors.MALFORMED_REQUEST, "the message is no JSON object")
+        raise KrakenError(errors.MALFORMED_REQUEST, "the message is no JSON object", check="body")
     return members
 
 
@@ -123,14 +124,10 @@ def _read(name: str, kind: JsonKind, value: Any) -> Any:
     found: Any = None
     if kind == "string":
         found = value if isinstance(value, str) else plain(number_text(value) or "")
-    elif kind == "number_float":
-        found = plain(value if isinstance(value, str) else number_text(value) or "")
     elif kind == "number_integer":
-        found = _whole(value)
+        found = value if type(value) is int else None
     elif kind == "boolean":
         found = _TRUTHS.get(value.lower()) if isinstance(value, str) else value if isinstance(value, bool) else None
-    elif kind == "object" and isinstance(value, dict):
-        found = value
     if found is None:
         raise _mistyped(name, kind, value)
     return found
@@ -153,15 +150,6 @@ def number_text(value: Any) -> str | None:
     if isinstance(value, msgspec.Raw):
         return bytes(value).decode()
     return str(value) if type(value) is int else None
-
-
-def _whole(value: Any) -> int | None:
-    if type(value) is int:
-        return value
-    if not isinstance(value, str):
-        return None
-    digits = value.removeprefix("-")
-    return int(value) if digits.isascii() and digits.isdigit() and len(digits) <= _INT_DIGITS else None
 
 
 def read_token(value: Any) -> str:
