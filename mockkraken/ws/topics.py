@@ -194,7 +194,6 @@ class MarketFeed:
         _publish(self.topics)
         self.prints = []
         self._updates.clear()
-        self.top_moved = False
 
 
 class CatalogFeed:

@@ -319,6 +319,15 @@ class TestReading:
         with pytest.raises(RecordingError, match="larger than 32 MiB"):
             load(str(path), PAIR)
 
+    def test_the_longest_line_and_the_longest_tape(self, files: Files) -> None:
+        day = 24 * 3600
+        last = f"{366 * day},book,bid,60000,"
+        rows = files.rows(HEAD + "0,book,bid,60000,1\n" + last + "1".rjust(1000 - len(last)) + "\n")
+        assert rows[-1].time == 366 * DAY
+        later = "0,book,bid,60000,1\n" + f"{366 * day}.000000001,book,bid,60000,1\n"
+        assert files.error(HEAD + later) == "line 3: it comes 366 days after the first row; 366 are the most"
+        assert files.error(HEAD + last + "1".rjust(1001 - len(last))) == "line 2: longer than 1000 characters"
+
     def test_a_name_that_is_no_text_can_be_shown(self, tmp_path: Path) -> None:
         path = tmp_path / "t\udcff.csv"
         try:

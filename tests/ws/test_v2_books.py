@@ -318,6 +318,20 @@ def test_how_fast_level3_may_be_subscribed_to(
     assert other[0]["success"] is True
 
 
+def test_a_sweep_is_one_message_of_orders(wire: Connect, pit: Pit, kraken: Client) -> None:
+    pit.book("60000.0:5", " ".join(f"{60010 + step}.0:1" for step in range(13)))
+    client = wire()
+    client.subscribe("level3", symbol=BTC, depth=10, token=client.token())
+    kraken.buy("2")
+    (frame,) = client.take()
+    assert [(row["event"], row["limit_price"]) for row in frame["data"][0]["asks"]] == [
+        ("delete", "60010.0"),
+        ("add", "60020.0"),
+        ("delete", "60011.0"),
+        ("add", "60021.0"),
+    ]
+
+
 @pytest.mark.parametrize("settings", [{"rate_limits": "on"}])
 def test_how_much_of_level3_one_connection_may_hear(sandbox: Sandbox, wire: Connect) -> None:
     client = wire()

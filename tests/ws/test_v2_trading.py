@@ -200,6 +200,17 @@ def test_a_batch_has_one_deadline(desk: Desk) -> None:
     assert desk.result("batch_add", orders=[LIMIT] * 2, **BTC, deadline="2026-01-01T00:00:01Z")
 
 
+def test_the_deadline_of_a_batch_is_looked_at_after_its_orders(desk: Desk) -> None:
+    wrong = [LIMIT, LIMIT | {"order_qty": -1}]
+    assert desk.refusal("batch_add", orders=wrong, **BTC, deadline="2026-01-01T00:02:00Z") == f"{INVALID}:volume"
+
+
+def test_margin_borrows_what_its_side_may(desk: Desk, kraken: Client, pit: Pit) -> None:
+    pit.pair.patch(leverage_buy=[2, 3, 10], leverage_sell=[2])
+    bought, sold = desk.add(margin=True), desk.add(margin=True, side="sell", limit_price=70000)
+    assert [kraken.row(txid)["descr"]["leverage"] for txid in (bought, sold)] == ["3:1", "2:1"]
+
+
 # amend_order
 
 
