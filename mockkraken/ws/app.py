@@ -95,7 +95,7 @@ class WsApp:
             user_agent=user_agent,
         )
         venue.feeds.join(connection)
-        connection.send(connection.dialect.status(connection))
+        connection.send(connection.dialect.greeting(connection))
         return connection
 
     def connections(self) -> list[dict[str, Any]]:

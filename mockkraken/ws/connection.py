@@ -94,8 +94,11 @@ class Dialect(Protocol):
     version: Literal[1, 2]
     heartbeat: bytes
 
+    def greeting(self, connection: Connection) -> bytes:
+        """The first message: what the exchange as a whole is doing."""
+
     def status(self, connection: Connection) -> bytes:
-        """What the exchange as a whole is doing: the greeting, and again when it changes."""
+        """The same again, when it changes."""
 
     def answer(self, connection: Connection, message: str | bytes, request: Request) -> list[bytes]:
         """Do what a message asks for. What is wrong with it stands in the answer, and in `request`.
@@ -176,10 +179,10 @@ class Connection:
     def receive(self, message: str | bytes) -> None:
         """Answer one message; then those who listen learn what it has brought about."""
         venue, dialect = self._venue, self.dialect
-        venue.clock.run_due()
         now = self._heard = venue.clock.now()
         request = Request(now)
         try:
+            venue.clock.run_due()
             if self._messages.exceeded(now):
                 answers = [dialect.exceeded(message, request)]
             else:

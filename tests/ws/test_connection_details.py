@@ -120,3 +120,20 @@ def test_another_status_is_told_once(wire: Connect, pit: Pit, path: str) -> None
     pit.pair.trade("buy", "1")
     pit.pair.patch(ordermin="0.001")
     assert client.take() == []
+
+
+def test_a_mistake_of_ours_in_what_was_due_ends_no_connection(
+    sandbox: Sandbox, wire: Callable[..., Wire], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = wire()
+    sandbox.clock.run(1)  # so that what is due waits for whoever comes next
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    sandbox.clock.call_at(sandbox.clock.now(), fail)
+    (answer,) = client.say({"method": "ping", "req_id": 1})
+    assert answer["error"] == "EGeneral:Internal error"
+    assert "ZeroDivisionError" in caplog.text
+    (pong,) = client.say({"method": "ping", "req_id": 2})
+    assert pong["method"] == "pong"

@@ -81,7 +81,7 @@ class TestEvents:
     def test_the_status_is_told_when_it_changes(self, v1: Wire, pit: Pit, status: str) -> None:
         pit.status.set(status)
         (frame,) = v1.take()
-        assert frame == {**v1.greeting[0], "status": status}
+        assert frame == {"event": "systemStatus", "status": status, "version": v1.greeting[0]["version"]}
 
     @pytest.mark.parametrize("reqid", [0, -1, 42, 1_700_000_000_000, 2**63 + 5])
     def test_pong_repeats_any_whole_reqid(self, v1: Wire, reqid: int) -> None:

@@ -64,12 +64,16 @@ class Version1:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    def status(self, connection: Connection) -> bytes:
-        """What the exchange as a whole is doing: the greeting, and again when it changes."""
-        status = self._venue.exchange.status
-        return _encode(
-            {"connectionID": connection.id, "event": "systemStatus", "status": status, "version": API_VERSION}
-        )
+    def greeting(self, connection: Connection) -> bytes:
+        """What the exchange as a whole is doing, and the number of the connection: only here [doc]."""
+        return _encode({"connectionID": connection.id, **self._status()})
+
+    def status(self, _connection: Connection) -> bytes:
+        """What the exchange as a whole is doing, when that changes."""
+        return _encode(self._status())
+
+    def _status(self) -> dict[str, Any]:
+        return {"event": "systemStatus", "status": self._venue.exchange.status, "version": API_VERSION}
 
     def answer(self, connection: Connection, message: str | bytes, request: Request) -> list[bytes]:
         """Do what a message asks for: replies, then snapshots."""

@@ -86,6 +86,9 @@ class Version2:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
+    def greeting(self, connection: Connection) -> bytes:
+        return self.status(connection)
+
     def status(self, connection: Connection) -> bytes:
         system = self._venue.exchange.status
         # Only version 1 has a word for limit_only.
