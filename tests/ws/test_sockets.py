@@ -291,7 +291,8 @@ class TestClose:
         with client(kraken) as found:
             found.send(" " * (1 << 20))
             assert json.loads(found.recv(timeout=5))["error"] == "Malformed request"
-            found.send(" " * ((1 << 20) + 1))
+            with suppress(ConnectionClosed):  # the server need not have it whole to know
+                found.send(" " * ((1 << 20) + 1))
             with pytest.raises(ConnectionClosed):
                 found.recv(timeout=5)
             # Whoever is still sending may hear of nothing but the end of the connection.
