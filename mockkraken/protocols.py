@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 MESSAGE_MAX = 1 << 20  # ours: bytes of a WebSocket message; a longer one closes its connection with 1009
 
-SLICE = (
-    1 << 14
-)  # ours: bytes of a WebSocket that are read before it is others' turn; thousands of frames can be so short
+# Ours: bytes of a WebSocket that are read before it is others' turn; thousands of frames can be so short.
+SLICE = 1 << 14
 
 OUTBOX_MAX = 4 << 20  # ours: bytes that a WebSocket's client may leave unread
 OUTBOX_LIMIT = 256 << 20  # bytes at which it is cut off at once: a leap of the clock may bring much

@@ -25,6 +25,7 @@ from mockkraken.rest import account, coverage, positions, public, trading
 from mockkraken.rest.endpoint import Private
 from mockkraken.rest.routes import ENDPOINTS
 from mockkraken.settings import Settings
+from mockkraken.ws.declared import VERBS
 from mockkraken.ws.v1 import market as v1_market
 from mockkraken.ws.v1 import session as v1_session
 from mockkraken.ws.v1 import trading as v1_trading
@@ -167,7 +168,7 @@ def channels_table() -> str:
             rows.append((version, "channel", f"`{channel.name}`", channel.summary, needs))
         rows += [(version, "channel", f"`{name}`", summary, "–") for name, summary in session.UNASKED.items()]
         rows += [(version, "method", f"`{method.name}`", method.summary, method.needs.text) for method in methods]
-        rows += [(version, "method", f"`{name}`", summary, "–") for name, summary in session.VERBS.items()]
+        rows += [(version, "method", f"`{name}`", summary, "–") for name, summary in VERBS.items()]
     return table(("", "", "Name", "", "The token's key needs"), rows)
 
 

@@ -12,6 +12,7 @@ from operator import attrgetter, mul
 import msgspec
 
 from mockkraken.clock import DAY, LATEST, MINUTE
+from mockkraken.decimals import half_up
 from mockkraken.exchange.orders import Side
 
 KEPT = 100_000  # prints since the market was first looked at; older ones live on in the candles
@@ -41,6 +42,10 @@ class Candle(msgspec.Struct, eq=False):
     volume: int = 0
     turnover: int = 0
     count: int = 0
+
+    def average(self, unit: int = 1) -> int:
+        """The average price of its volume in multiples of `unit` price units, rounded once, half up; 0 without any."""
+        return half_up(self.turnover, self.volume * unit) if self.volume else 0
 
     def add(self, other: Candle) -> None:
         """Append a later candle."""

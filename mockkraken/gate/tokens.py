@@ -103,7 +103,7 @@ class Tokens:
         if grant is None:
             return "there is no such token: GetWebSocketsToken gives one"
         if grant.ended:
-            return "the token was ended (/mock/tokens/expire)"
+            return "the token was ended before its time"
         if grant.generation != grant.key.generation or grant.key.expired(now):
             return f"the token's key {grant.key.name!r} is no longer in use"
         return f"the token was to be used within {LIFETIME} seconds, and this connection has not"

@@ -188,16 +188,12 @@ def _ticker(pair: Pair, shown: Glance, now: int) -> dict[str, Any]:
         "b": best(bid),
         "c": [price(last.price), decimals.fmt(last.volume, lots)] if last else [zero, decimals.fmt(0, lots)],
         "v": both(lambda candle: decimals.fmt(candle.volume, lots), decimals.fmt(0, lots)),
-        "p": both(lambda candle: price(_vwap(candle)), zero),
+        "p": both(lambda candle: price(candle.average()), zero),
         "t": both(lambda candle: candle.count, 0),
         "l": both(lambda candle: price(candle.low), zero),
         "h": both(lambda candle: price(candle.high), zero),
         "o": price(today.open) if today else zero,
     }
-
-
-def _vwap(candle: Candle) -> int:
-    return decimals.half_up(candle.turnover, candle.volume)
 
 
 # Candles
@@ -227,10 +223,8 @@ def ohlc(venue: Venue, params: OHLCParams) -> dict[str, Any]:
 def _candle_row(candle: Candle, pair: Pair) -> list[Any]:
     places = pair.pair_decimals
     unit = 10 ** (pair.price_scale - places)
-    # Each is rounded once, so the average comes from the sums themselves.
-    vwap = decimals.half_up(candle.turnover, candle.volume * unit) if candle.volume else 0
     prices = [decimals.half_up(price, unit) for price in (candle.open, candle.high, candle.low, candle.close)]
-    texts = [decimals.fmt(units, places) for units in (*prices, vwap)]
+    texts = [decimals.fmt(units, places) for units in (*prices, candle.average(unit))]
     return [candle.time // SECOND, *texts, decimals.fmt(candle.volume, pair.lot_decimals), candle.count]
 
 

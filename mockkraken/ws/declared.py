@@ -112,3 +112,19 @@ class Method(msgspec.Struct, frozen=True):
     needs: Permission
     fields: tuple[Field, ...] = ()
     check: Callable[[dict[str, Any]], None] | None = None
+
+
+VERBS = {
+    "subscribe": "Hear a channel",
+    "unsubscribe": "Hear it no more",
+    "ping": "Answered with a pong",
+}
+"""What both versions take besides what is declared, and what it does."""
+
+
+def unasked(status: str) -> dict[str, str]:
+    """What both versions tell without being asked, and what it is; `status`: how the version calls the first."""
+    return {
+        status: "What the exchange as a whole is doing: as a greeting, and when it changes",
+        "heartbeat": "Each second, from the first subscription on",
+    }

@@ -259,7 +259,7 @@ class Feeds:
                 connection.send(connection.dialect.status(connection))
         notes = [note for feed in noted.values() for note in feed.take_notes()]
         notes.sort(key=_turn)
-        for _, topic, note in notes:
+        for topic, note in notes:
             for subscription in topic.subscribers.values():
                 payload = topic.speaker.message(note, subscription)
                 if payload is not None:
@@ -270,5 +270,5 @@ class Feeds:
             self.catalog.flush()
 
 
-def _turn(note: tuple[int, Topic, Any]) -> bool:
-    return note[0] >= _BALANCES_RANK
+def _turn(note: tuple[Topic, Any]) -> bool:
+    return note[0].rank >= _BALANCES_RANK

@@ -125,12 +125,13 @@ class MarketFeed:
         self.top = _top(market)
         self.top_moved = False
         self.topics: list[Topic] = []
-        self._views: dict[tuple[ViewKind, int], Any] = {}
+        self._books: dict[tuple[ViewKind, int], Any] = {}
+        self._candles: dict[tuple[ViewKind, int], Forming] = {}
         self._updates: dict[tuple[ViewKind, int], list[Any]] = {}
 
     def book(self, depth: int) -> BookView:
         """The view of the book of that depth."""
-        view: BookView = self._views["book", depth]
+        view: BookView = self._books["book", depth]
         return view
 
     def book_updates(self, depth: int) -> list[Update]:
@@ -139,7 +140,7 @@ class MarketFeed:
 
     def level3(self, depth: int) -> Level3View:
         """The view of the book's orders of that depth."""
-        view: Level3View = self._views["level3", depth]
+        view: Level3View = self._books["level3", depth]
         return view
 
     def level3_updates(self, depth: int) -> list[Level3Update]:
@@ -148,44 +149,38 @@ class MarketFeed:
 
     def candle(self, minutes: int) -> Forming:
         """The candle of that interval that is forming."""
-        view: Forming = self._views["candle", minutes]
-        return view
+        return self._candles["candle", minutes]
 
     def _new(self, kind: Literal["book", "level3"], depth: int) -> list[Any]:
         # Both versions may speak of one view.
         known = self._updates.get((kind, depth))
         if known is None:
-            known = self._updates[kind, depth] = self._views[kind, depth].take_updates()
+            known = self._updates[kind, depth] = self._books[kind, depth].take_updates()
         return known
 
     def add(self, topic: Topic) -> None:
-        if topic.view is not None and topic.view not in self._views:
+        if topic.view is not None and all(other.view != topic.view for other in self.topics):
             kind, option = topic.view
-            self._views[topic.view] = (
-                BookView(self.market.book, option)
-                if kind == "book"
-                else Level3View(self.market.book, option)
-                if kind == "level3"
-                else Forming(self.market.tape, option, self.clock.now())
-            )
+            if kind == "candle":
+                self._candles[topic.view] = Forming(self.market.tape, option, self.clock.now())
+            else:
+                self._books[topic.view] = (BookView if kind == "book" else Level3View)(self.market.book, option)
         insort(self.topics, topic, key=_RANK)
 
     def remove(self, topic: Topic) -> None:
         self.topics.remove(topic)
         if topic.view is not None and all(other.view != topic.view for other in self.topics):
-            del self._views[topic.view]
+            del (self._candles if topic.view[0] == "candle" else self._books)[topic.view]
 
     def see(self, side: Side, price: int) -> None:
         now = self.clock.now()
-        for (kind, _), view in self._views.items():
-            if kind != "candle":
-                view.see(side, price, now)
+        for view in self._books.values():
+            view.see(side, price, now)
 
     def trade(self, printed: Print) -> None:
         self.prints.append(printed)
-        for (kind, _), view in self._views.items():
-            if kind == "candle":
-                view.add(printed)
+        for candle in self._candles.values():
+            candle.add(printed)
 
     def flush(self) -> None:
         top = _top(self.market)
@@ -224,7 +219,7 @@ class UserFeed:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.topics: list[Topic] = []
-        self.notes: list[tuple[int, Topic, Any]] = []
+        self.notes: list[tuple[Topic, Any]] = []
 
     def add(self, topic: Topic) -> None:
         insort(self.topics, topic, key=_RANK)
@@ -236,18 +231,18 @@ class UserFeed:
         for topic in self.topics:
             note = topic.speaker.order(order, what, trade)
             if note is not None:
-                self.notes.append((topic.rank, topic, note))
+                self.notes.append((topic, note))
 
     def ledger(self, entry: LedgerEntry) -> None:
         for topic in self.topics:
             note = topic.speaker.ledger(entry)
             if note is not None:
-                self.notes.append((topic.rank, topic, note))
+                self.notes.append((topic, note))
 
-    def take_notes(self) -> list[tuple[int, Topic, Any]]:
+    def take_notes(self) -> list[tuple[Topic, Any]]:
         notes, self.notes = self.notes, []
         for topic in self.topics:
-            topic.speaker.gather([note for _, of, note in notes if of is topic])
+            topic.speaker.gather([note for of, note in notes if of is topic])
         return notes
 
 

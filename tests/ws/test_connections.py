@@ -440,7 +440,7 @@ class TestShown:
         Control(sandbox).perform(expire_tokens, {})
         assert client.method("cancel_all", token=token)["error"] == "ESession:Invalid session"
         record = sandbox.journal.records()[0][-1]
-        assert (record["key"], record["reason"]) == ("full", "the token was ended (/mock/tokens/expire)")
+        assert (record["key"], record["reason"]) == ("full", "the token was ended before its time")
 
     def test_twice(self, sandbox: Sandbox, wire: Connect) -> None:
         client = wire()

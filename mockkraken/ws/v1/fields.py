@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 V1_ACCEPT_DISPLAY_NAMES = False  # [guess] kraken/60 §1: whether `BTC/USD` is understood too
 
-VOLUME_PLACES = 8
-"""The decimals of every volume, whatever the pair's lot decimals [obs] kraken/60 §3."""
-
 BRACKETS_MAX = 100  # ours: more than any message has, so that none is nested deeper than can be written out again
 _QUOTED = 40  # characters of what was sent that a reason repeats
 

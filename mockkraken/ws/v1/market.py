@@ -21,7 +21,7 @@ from mockkraken.ws.checksum import book_checksum
 from mockkraken.ws.day import last_day, today
 from mockkraken.ws.declared import Channel, Field, Granted
 from mockkraken.ws.times import taken
-from mockkraken.ws.v1.fields import VOLUME_PLACES
+from mockkraken.ws.v1.digits import VOLUME_PLACES, seconds_text, volume_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -81,15 +81,6 @@ class Told(NamedTuple):
         return f"{self.head}{','.join(payloads)}{self.tail}".encode()
 
 
-def _seconds(time: int) -> str:
-    """A time (ns) as a message shows it."""
-    return decimals.fmt(time // 1000, 6)
-
-
-def _volume(units: int, pair: Pair) -> str:
-    return decimals.fmt(units * TEN_TO[VOLUME_PLACES - pair.lot_decimals], VOLUME_PLACES)
-
-
 # Trades
 
 
@@ -108,7 +99,7 @@ class TradeSpeaker:
             return []
         pair = feed.market.pair
         rows = [
-            f'["{pair.price_text(row.price)}","{_volume(row.volume, pair)}","{_seconds(time)}",'
+            f'["{pair.price_text(row.price)}","{volume_text(row.volume, pair)}","{seconds_text(time)}",'
             f'"{row.side[0]}","{row.ordertype[0]}",""]'
             for row, time in taken(feed.prints)
         ]
@@ -157,7 +148,7 @@ class BookSpeaker:
 
     def _level(self, entry: Entry, time: int, mark: str = "") -> str:
         pair = self._told.feed.market.pair
-        price, volume = pair.price_text(entry.price), _volume(entry.volume, pair)
+        price, volume = pair.price_text(entry.price), volume_text(entry.volume, pair)
         return f'["{price}","{volume}","{decimals.fmt(time, 6)}"{mark}]'
 
 
@@ -194,11 +185,11 @@ class SpreadSpeaker:
         market = self._told.feed.market
         pair = market.pair
         shown = [
-            (pair.price_text(level.price if level else 0), _volume(level.volume if level else 0, pair))
+            (pair.price_text(level.price if level else 0), volume_text(level.volume if level else 0, pair))
             for level in (market.book.best_bid, market.book.best_ask)
         ]
         (bid, bid_volume), (ask, ask_volume) = shown
-        return self._told.message(f'["{bid}","{ask}","{_seconds(time)}","{bid_volume}","{ask_volume}"]')
+        return self._told.message(f'["{bid}","{ask}","{seconds_text(time)}","{bid_volume}","{ask_volume}"]')
 
 
 # Tickers
@@ -224,18 +215,20 @@ class TickerSpeaker:
             volume = level.volume if level else 0
             # Whole lots are rounded down here; REST rounds otherwise.
             whole = volume // TEN_TO[pair.lot_decimals]
-            return f'["{price(level.price if level else 0)}",{whole},"{_volume(volume, pair)}"]'
+            return f'["{price(level.price if level else 0)}",{whole},"{volume_text(volume, pair)}"]'
 
         def prices(value: Callable[[Candle], int]) -> str:
             return ",".join([f'"{price(value(candle) if candle else 0)}"' for candle in (since_midnight, day)])
 
-        closed = f'"{price(last.price if last else 0)}","{_volume(last.volume if last else 0, pair)}"'
-        volumes = ",".join([f'"{_volume(candle.volume if candle else 0, pair)}"' for candle in (since_midnight, day)])
+        closed = f'"{price(last.price if last else 0)}","{volume_text(last.volume if last else 0, pair)}"'
+        volumes = ",".join(
+            [f'"{volume_text(candle.volume if candle else 0, pair)}"' for candle in (since_midnight, day)]
+        )
         counts = ",".join([str(candle.count if candle else 0) for candle in (since_midnight, day)])
         return [
             self._told.message(
                 f'{{"a":{best(book.best_ask)},"b":{best(book.best_bid)},"c":[{closed}],"v":[{volumes}],'
-                f'"p":[{prices(_vwap)}],"t":[{counts}],"l":[{prices(_low)}],"h":[{prices(_high)}],'
+                f'"p":[{prices(_average)}],"t":[{counts}],"l":[{prices(_low)}],"h":[{prices(_high)}],'
                 f'"o":[{prices(_open)}]}}'
             )
         ]
@@ -244,8 +237,8 @@ class TickerSpeaker:
         return self.snapshot() if self._told.feed.prints else []
 
 
-def _vwap(candle: Candle) -> int:
-    return decimals.half_up(candle.turnover, candle.volume)
+def _average(candle: Candle) -> int:
+    return candle.average()
 
 
 def _low(candle: Candle) -> int:
@@ -284,11 +277,11 @@ class OhlcSpeaker:
 
     def _message(self, candle: Candle, time: int) -> bytes:
         pair = self._told.feed.market.pair
-        values = (candle.open, candle.high, candle.low, candle.close, _vwap(candle))
+        values = (candle.open, candle.high, candle.low, candle.close, candle.average())
         prices = ",".join([f'"{pair.price_text(value)}"' for value in values])
-        end = _seconds(candle.time + self._minutes * MINUTE)
-        volume = _volume(candle.volume, pair)
-        return self._told.message(f'["{_seconds(time)}","{end}",{prices},"{volume}",{candle.count}]')
+        end = seconds_text(candle.time + self._minutes * MINUTE)
+        volume = volume_text(candle.volume, pair)
+        return self._told.message(f'["{seconds_text(time)}","{end}",{prices},"{volume}",{candle.count}]')
 
 
 # Subscribing

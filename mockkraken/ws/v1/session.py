@@ -17,7 +17,7 @@ from mockkraken import errors
 from mockkraken.errors import KrakenError
 from mockkraken.exchange import service
 from mockkraken.ws.admission import admit
-from mockkraken.ws.declared import Asked, Field
+from mockkraken.ws.declared import VERBS, Asked, Field, unasked
 from mockkraken.ws.doors import elsewhere
 from mockkraken.ws.limits import TOO_MANY
 from mockkraken.ws.v1 import fields
@@ -32,17 +32,7 @@ if TYPE_CHECKING:
 API_VERSION = "1.9.1"  # [obs 2023] kraken/60 §1.1
 
 _METHODS = {method.name: method for method in METHODS}
-UNASKED = {
-    "systemStatus": "What the exchange as a whole is doing: as a greeting, and when it changes",
-    "heartbeat": "Each second, from the first subscription on",
-}
-"""What is told without being subscribed to, and what it is."""
-VERBS = {
-    "subscribe": "Hear a channel",
-    "unsubscribe": "Hear it no more",
-    "ping": "Answered with a pong",
-}
-"""The events beside those of trading, and what they do."""
+UNASKED = unasked("systemStatus")
 
 _SUBSCRIPTIONS = ("subscribe", "unsubscribe")
 _TOKEN = Field("token", "string", required=True)

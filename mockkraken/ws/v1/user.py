@@ -13,14 +13,14 @@ import msgspec
 
 from mockkraken import errors
 from mockkraken.counters import POINT
-from mockkraken.decimals import fmt, rescale
+from mockkraken.decimals import fmt
 from mockkraken.errors import KrakenError
-from mockkraken.exchange import describe, orders, trading_limits
+from mockkraken.exchange import describe, trading_limits
 from mockkraken.exchange.accounts import TRADING_LIMITS
 from mockkraken.exchange.describe import Notation
 from mockkraken.gate.permissions import all_of
 from mockkraken.ws.declared import Channel, Field, Granted
-from mockkraken.ws.v1.fields import VOLUME_PLACES
+from mockkraken.ws.v1.digits import VOLUME_PLACES, seconds_text, volume_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -52,17 +52,8 @@ def notation(pair: Pair) -> Notation:
     return Notation(pair.wsname, pair.price_scale, VOLUME_PLACES, zero, f"market {zero}")
 
 
-def _seconds(ns: int) -> str:
-    """A time as messages show it."""
-    return fmt(ns // 1000, 6)
-
-
 def _set_seconds(ns: int) -> str | None:
-    return _seconds(ns) if ns else None
-
-
-def _volume(units: int, pair: Pair) -> str:
-    return fmt(rescale(units, pair.lot_decimals, VOLUME_PLACES), VOLUME_PLACES)
+    return seconds_text(ns) if ns else None
 
 
 # Open orders
@@ -112,7 +103,7 @@ def _whole(order: Order) -> dict[str, Any]:
         "limitprice": pair.price_text(describe.limit_price(order)),
         "misc": _misc(order),
         "oflags": describe.oflags(order),
-        "opentm": _seconds(order.opentm),
+        "opentm": seconds_text(order.opentm),
         "refid": order.refid,
         "starttm": _set_seconds(order.starttm),
         "status": order.status,
@@ -161,8 +152,8 @@ def _display(order: Order, *, anew: bool = False) -> dict[str, str]:
     pair = order.market.pair
     shown = order.shown if order.place == "book" and not anew else order.display
     return {
-        "display_volume": _volume(order.display, pair),
-        "display_volume_remain": _volume(min(shown, order.remaining), pair),
+        "display_volume": volume_text(order.display, pair),
+        "display_volume_remain": volume_text(min(shown, order.remaining), pair),
     }
 
 
@@ -178,10 +169,8 @@ def _traded(order: Order) -> dict[str, Any]:
 
 
 def _ended(order: Order) -> dict[str, Any]:
-    row = {"lastupdated": _seconds(order.closetm), "status": order.status} | _executed(order) | _reference(order)
-    if order.liquidation:
-        row["cancel_reason"] = orders.LIQUIDATION  # The order itself has its reason only when all is done.
-    elif order.status == "canceled":
+    row = {"lastupdated": seconds_text(order.closetm), "status": order.status} | _executed(order) | _reference(order)
+    if order.status == "canceled" or order.liquidation:
         row["cancel_reason"] = order.reason
     if order.partial:
         row["misc"] = _misc(order)  # [guess]
@@ -193,7 +182,7 @@ def _changed(order: Order) -> dict[str, Any]:
     pair = order.market.pair
     before, amend = list(order.amends)[-2:]
     row = {
-        "lastupdated": _seconds(amend.time),
+        "lastupdated": seconds_text(amend.time),
         "amended": True,
         "amend_reason": amend.reason,
         "descr": _description(order),
@@ -212,7 +201,7 @@ def _triggered(order: Order, now: int) -> dict[str, Any]:
     """A stop has its price: what it is now, and at which prices [guess on the members]."""
     pair = order.market.pair
     return {
-        "lastupdated": _seconds(now),
+        "lastupdated": seconds_text(now),
         "misc": _misc(order),
         "stopprice": pair.price_text(describe.stop_price(order)),
         "limitprice": pair.price_text(describe.limit_price(order)),
@@ -287,9 +276,9 @@ def _trade(fills: Sequence[Trade], *, reference: bool) -> dict[str, Any]:
         "pair": pair.wsname,
         "postxid": describe.position_id(fills),
         "price": pair.price_text(describe.trade_price(fills, pair.price_scale)),
-        "time": _seconds(first.time),
+        "time": seconds_text(first.time),
         "type": order.side,
-        "vol": _volume(sum(fill.vol for fill in fills), pair),
+        "vol": volume_text(sum(fill.vol for fill in fills), pair),
     }
     if order.leverage:
         row["margin_borrow"] = any(fill.opened is not None for fill in fills)  # [guess] what opens a position borrows

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mockkraken.decimals import fmt, half_up, rescale
+from mockkraken.decimals import TEN_TO, fmt
+from mockkraken.exchange.prices import price_text
 
 if TYPE_CHECKING:
     from mockkraken.catalog import Pair
+    from mockkraken.exchange.tape import Candle
 
 
 def price(pair: Pair, units: int) -> str:
     """A price in price units, with the pair's price decimals."""
-    return fmt(rescale(units, pair.price_scale, pair.pair_decimals), pair.pair_decimals)
+    return price_text(units, pair)
 
 
 def quantity(pair: Pair, units: int) -> str:
@@ -20,7 +22,6 @@ def quantity(pair: Pair, units: int) -> str:
     return fmt(units, pair.lot_decimals)
 
 
-def average(pair: Pair, turnover: int, volume: int) -> str:
-    """The price of a volume that cost so much, price units times lot units: rounded once, half up."""
-    unit = 10 ** (pair.price_scale - pair.pair_decimals)
-    return fmt(half_up(turnover, volume * unit) if volume else 0, pair.pair_decimals)
+def average(pair: Pair, candle: Candle) -> str:
+    """The average price of what was traded."""
+    return fmt(candle.average(TEN_TO[pair.price_scale - pair.pair_decimals]), pair.pair_decimals)

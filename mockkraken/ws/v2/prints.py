@@ -70,6 +70,6 @@ class OhlcSpeaker:
         return (
             f'{{"symbol":"{pair.display}","open":{price(pair, candle.open)},"high":{price(pair, candle.high)},'
             f'"low":{price(pair, candle.low)},"close":{price(pair, candle.close)},"trades":{candle.count},'
-            f'"volume":{quantity(pair, candle.volume)},"vwap":{average(pair, candle.turnover, candle.volume)},'
+            f'"volume":{quantity(pair, candle.volume)},"vwap":{average(pair, candle)},'
             f'"interval_begin":"{nanos(candle.time)}","interval":{self._minutes},"timestamp":"{micros(end)}"}}'
         )

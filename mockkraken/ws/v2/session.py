@@ -16,7 +16,7 @@ from mockkraken.errors import KrakenError
 from mockkraken.exchange import service
 from mockkraken.gate.permissions import ANY_KEY
 from mockkraken.ws.admission import admit
-from mockkraken.ws.declared import Asked, Field
+from mockkraken.ws.declared import VERBS, Asked, Field, unasked
 from mockkraken.ws.doors import elsewhere
 from mockkraken.ws.limits import TOO_MANY
 from mockkraken.ws.times import micros
@@ -38,24 +38,13 @@ if TYPE_CHECKING:
 CHANNELS: Final = {channel.name: channel for channel in (*market.CHANNELS, *user.CHANNELS)}
 METHODS: Final = {method.name: method for method in trading.METHODS}
 
-UNASKED: Final = {
-    "status": "What the exchange as a whole is doing: as a greeting, and when it changes",
-    "heartbeat": "Each second, from the first subscription on",
-}
-"""What is told without being subscribed to, and what it is."""
-VERBS: Final = {
-    "subscribe": "Hear a channel",
-    "unsubscribe": "Hear it no more",
-    "ping": "Answered with a pong",
-}
-"""The methods beside those of trading, and what they do."""
-
 SERVICE_VERSION = "2.0.10"  # [obs] kraken/50 §1.1
 UNNAMED = "error"
 """The `method` of an answer to what has none [obs of what is no JSON; guess of the others]."""
 
 # [obs] There is no subscribing to the status, and the refusal speaks of a symbol.
 STATUS = "status"
+UNASKED: Final = unasked(STATUS)
 
 SYMBOLS_MAX = 2000  # ours: each has an answer of its own, and nobody else is served meanwhile
 

@@ -39,13 +39,14 @@ class TickerSpeaker:
         pair, bid, ask, day = market.pair, market.book.best_bid, market.book.best_ask, self._day.at(now)
         # Without a trade there are zeros, as over REST.
         first, last, low, high = (day.open, day.close, day.low, day.high) if day else (0, 0, 0, 0)
-        volume, turnover, count = (day.volume, day.turnover, day.count) if day else (0, 0, 0)
+        volume, count = (day.volume, day.count) if day else (0, 0)
+        vwap = average(pair, day) if day else price(pair, 0)
         percent = half_up((last - first) * 100 * TEN_TO[PERCENT_PLACES], first) if first else 0
         return (
             f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{pair.display}",'
             f'"bid":{price(pair, bid.price if bid else 0)},"bid_qty":{quantity(pair, bid.volume if bid else 0)},'
             f'"ask":{price(pair, ask.price if ask else 0)},"ask_qty":{quantity(pair, ask.volume if ask else 0)},'
-            f'"last":{price(pair, last)},"volume":{quantity(pair, volume)},"vwap":{average(pair, turnover, volume)},'
+            f'"last":{price(pair, last)},"volume":{quantity(pair, volume)},"vwap":{vwap},'
             f'"low":{price(pair, low)},"high":{price(pair, high)},"change":{price(pair, last - first)},'
             f'"change_pct":{fmt(percent, PERCENT_PLACES)},"trades":{count},"timestamp":"{micros(now)}"}}]}}'
         ).encode()
